@@ -1,0 +1,38 @@
+"""All of ``params.yaml``: every section, and what must hold between them."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints, model_validator
+
+from noisy_mnist import params
+from noisy_mnist.params import Section
+from noisy_mnist.params.data import DataParams, SplitParams
+from noisy_mnist.params.models import ModelParams
+from noisy_mnist.params.noise import NoiseParams
+from noisy_mnist.params.train import TrainParams
+
+# Names become folder names, stage names and words of a shell command.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+
+
+class Params(Section):
+    """The whole file. An unknown section or key is refused."""
+
+    data: DataParams
+    split: SplitParams
+    noise: NoiseParams
+    train: TrainParams
+    models: dict[Name, ModelParams]
+
+    @model_validator(mode="after")
+    def _models_defined(self) -> "Params":
+        for name in self.train.models:
+            if name not in self.models:
+                raise ValueError(f"train.models: found {name!r}. Expected keys of models: {', '.join(self.models)}")
+        return self
+
+
+def check() -> Params:
+    """Return the checked ``params.yaml`` of the working folder. Raises UserError naming every problem in it."""
+    data = params.load()
+    return params.validated(lambda: Params.model_validate(data))

@@ -1,0 +1,1 @@
+"""One module per stage of dvc.yaml, with the stage's name: read inputs, compute, write outputs."""

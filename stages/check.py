@@ -1,0 +1,18 @@
+"""Refuse a wrong ``params.yaml`` before anything runs; every other stage comes after this one."""
+
+from pathlib import Path
+
+from noisy_mnist import files
+from noisy_mnist.params import study
+from noisy_mnist.stage import run
+
+
+def main() -> None:
+    """Check the whole file, write ``data/checked``, whose bytes never change, so that no other stage reruns."""
+    study.check()
+    with files.replacing(Path("data/checked")) as path:
+        path.write_text("params.yaml was found valid\n")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -89,11 +89,16 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
     """
     own = os.environ.get(MIRROR_VARIABLE)
     mirrors = [own, *source.mirrors] if own else list(source.mirrors)
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.name not in FILES:  # the partial download of a killed run: DVC would cache it with the folder
+                path.unlink()
     for name in FILES:
         problems = []
         for mirror in mirrors:
             try:
                 _fetch_one(mirror, name, source.digests[name], folder, timeout)
+                (folder / name).chmod(0o644)  # pooch leaves it readable by its owner alone
                 break
             except (RequestException, OSError, ValueError) as error:
                 problems.append(f"  {mirror}: {error}")

@@ -17,7 +17,7 @@ def replacing(path: Path) -> Iterator[Path]:
     _remove(partial)
     try:
         yield partial
-        if path.is_dir():  # a file is replaced in one step, a folder cannot be
+        if path.is_dir() and partial.exists():  # a file is replaced in one step, a folder cannot be
             shutil.rmtree(path)
         partial.replace(path)
     finally:

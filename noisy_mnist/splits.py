@@ -4,7 +4,9 @@ import mmap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,10 +59,11 @@ def load(folder: Path, name: str) -> Split:
         labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} not found: run the stage that writes it with 'dvc repro'") from None
-    except ValueError as error:
+    except (ValueError, EOFError, TokenError, BadZipFile) as error:  # all that np.load raises for other bytes
         raise UserError(f"{folder}: the {name} split is damaged ({error}): delete it and run 'dvc repro'") from None
-    if images.shape != (len(labels), *IMAGE_SHAPE):
-        raise UserError(f"{folder}: {name} images have shape {images.shape}, expected {(len(labels), *IMAGE_SHAPE)}")
+    if labels.ndim != 1 or images.shape != (len(labels), *IMAGE_SHAPE):
+        shapes = f"images of shape {images.shape} and labels of shape {labels.shape}"
+        raise UserError(f"{folder}: {name} has {shapes}, expected (n, 28, 28) and (n,): delete it and run 'dvc repro'")
     return Split(images, labels)
 
 

@@ -142,7 +142,7 @@ def batches(training: Training, epoch: int) -> tf.data.Dataset:
 
 
 def examples(training: Training, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
-    """Yield all examples in the order of this epoch, a chunk at a time, read from the memory map."""
+    """Yield all examples in the order of this epoch, a chunk at a time, with fresh noise if the training has it."""
     images, labels = training.examples.images, training.examples.labels
     order = noise.generator(training.seed, ORDER, epoch).permutation(len(labels))
     for index, start in enumerate(range(0, len(order), training.chunk)):
@@ -196,5 +196,5 @@ def restore(model: keras.Model, backup: Path, fingerprint: str) -> list[Row]:
                 variable.assign(stored[f"arr_{index}"])
             history: list[Row] = json.loads(str(stored["history"]))
             return history
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{backup} is damaged ({error}): delete it, and the training begins anew") from None

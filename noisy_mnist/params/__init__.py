@@ -33,10 +33,12 @@ def load() -> dict[str, Any]:
     """
     try:
         with PARAMS_FILE.open(encoding="utf-8") as file:
-            data = YAML(typ="safe").load(file)
+            text = file.read()
+        YAML(typ="rt").load(text)  # refuses a key that stands twice beside a merge (<<), which "safe" lets pass
+        data = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise UserError(f"{PARAMS_FILE} not found in {Path.cwd()}: run from the root of the project") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or no value of its type
         raise UserError(f"{PARAMS_FILE} is not valid YAML: {error}") from None
     if not isinstance(data, dict):
         raise UserError(f"{PARAMS_FILE} must hold a mapping of sections, found {type(data).__name__}")
@@ -71,13 +73,17 @@ def validated(build: Callable[[], T], prefix: str = "") -> T:
 def _line(detail: Any, prefix: str) -> str:
     """Return one problem as ``params.yaml: key: found value: what is expected``."""
     key = prefix
-    for part in detail["loc"]:
+    location = detail["loc"]
+    if location[-1:] == ("[key]",):  # the name of a model is refused: it is the value found, not a key
+        location = location[:-2]
+    for part in location:
         key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
     expected = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return f"{PARAMS_FILE}: {key} is missing"
     if detail["type"] == "extra_forbidden":
         return f"{PARAMS_FILE}: {key} is not a known key: remove it or mend its spelling"
-    if isinstance(detail["input"], dict):  # a rule between keys: its message names key and value itself
+    if detail["type"] == "value_error" and isinstance(detail["input"], dict):
+        # A rule between keys: its message names key and value itself.
         return f"{PARAMS_FILE}: {key}{'.' if key else ''}{expected}"
     return f"{PARAMS_FILE}: {key}: found {detail['input']!r}. {expected}"

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, WrapValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from noisy_mnist.params import Section
 
@@ -35,24 +36,26 @@ class Dropout(Section):
     dropout: float = Field(ge=0, lt=1)
 
 
-def _layer(value: Any) -> str | None:
-    """Return which layer a mapping is: the one known key that names it."""
-    if isinstance(value, Section):
-        return type(value).__name__.lower()
-    return next((key for key in ("dense", "conv", "pool", "dropout") if key in value), None) if value else None
+LAYERS: dict[str, type[Dense | Conv | Pool | Dropout]] = {
+    "dense": Dense,
+    "conv": Conv,
+    "pool": Pool,
+    "dropout": Dropout,
+}
 
 
-Layer = Annotated[
-    Annotated[Dense, Tag("dense")]
-    | Annotated[Conv, Tag("conv")]
-    | Annotated[Pool, Tag("pool")]
-    | Annotated[Dropout, Tag("dropout")],
-    Discriminator(
-        _layer,
-        custom_error_type="layer",
-        custom_error_message="Expected a layer: {dense: 512}, {conv: 32, kernel: 3}, {pool: 2} or {dropout: 0.5}",
-    ),
-]
+def _layer(value: Any, _check: Any) -> Dense | Conv | Pool | Dropout:
+    """Return the layer that a mapping describes: the first key of LAYERS in it says which."""
+    if isinstance(value, Dense | Conv | Pool | Dropout):
+        return value
+    for key, layer in LAYERS.items():
+        if isinstance(value, dict) and key in value:
+            return layer.model_validate(value)
+    expected = "Expected a layer: {dense: 512}, {conv: 32, kernel: 3}, {pool: 2} or {dropout: 0.5}"
+    raise PydanticCustomError("layer", "{expected}", {"expected": expected})
+
+
+Layer = Annotated[Dense | Conv | Pool | Dropout, WrapValidator(_layer)]
 
 
 class ModelParams(Section):

@@ -1,13 +1,20 @@
 """The section ``noise`` of ``params.yaml``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator, field_validator, model_validator
 
 from noisy_mnist.noise import KINDS
 from noisy_mnist.params import Section
 
-Scale = Annotated[int | float, Field(ge=0)]
+
+def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Keep 1 apart from 1.0: DVC names stages and folders by the scale as it is written."""
+    check(value)
+    return value
+
+
+Scale = Annotated[float, Field(ge=0), WrapValidator(_as_written)]
 
 
 class DrawParams(Section):

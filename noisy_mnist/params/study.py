@@ -7,6 +7,7 @@ from pydantic import StringConstraints, model_validator
 from noisy_mnist import params
 from noisy_mnist.params import Section
 from noisy_mnist.params.data import DataParams, SplitParams
+from noisy_mnist.params.grid import FiguresParams
 from noisy_mnist.params.models import ModelParams
 from noisy_mnist.params.noise import NoiseParams
 from noisy_mnist.params.train import TrainParams
@@ -23,12 +24,19 @@ class Params(Section):
     noise: NoiseParams
     train: TrainParams
     models: dict[Name, ModelParams]
+    figures: FiguresParams
 
     @model_validator(mode="after")
     def _models_defined(self) -> "Params":
         for name in self.train.models:
             if name not in self.models:
                 raise ValueError(f"train.models: found {name!r}. Expected keys of models: {', '.join(self.models)}")
+        return self
+
+    @model_validator(mode="after")
+    def _figures_in_study(self) -> "Params":
+        if self.figures.scale not in self.noise.scales:
+            raise ValueError(f"figures.scale: found {self.figures.scale}. Expected one of {self.noise.scales}")
         return self
 
 

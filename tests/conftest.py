@@ -1,0 +1,81 @@
+"""One tiny finished graph, made once with the real dvc and copied by each test that changes it."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tools import workspace
+
+TINY_MODEL = {
+    "layers": [{"dense": 16}, {"dropout": 0.2}],
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "batch_size": 64,
+    "epochs": 2,
+}
+TINY_CNN = {**TINY_MODEL, "layers": [{"conv": 4, "kernel": 3, "batch_norm": True}, {"pool": 4}], "fresh_noise": True}
+TINY = {
+    "data.dataset": "digits",
+    "noise.scales": [0, 0.5],
+    "train.models": ["tiny", "tiny_fresh"],
+    "train.curve_images": 100,
+    "models.tiny": TINY_MODEL,
+    "models.tiny_fresh": TINY_CNN,
+    "figures.scale": 0.5,
+}
+
+
+def dvc(folder: Path, *words: str, status: int = 0) -> str:
+    """Run dvc in ``folder``, check its exit status, return what it printed to both streams."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
+    run = subprocess.run(
+        ["dvc", *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    output = run.stdout.decode()
+    assert run.returncode == status, output
+    return output
+
+
+def git(folder: Path, *words: str) -> str:
+    """Run git in ``folder`` with an author of its own and return what it printed."""
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    return subprocess.run(["git", *author, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace whose tiny graph has run and is committed: not to be changed. All test processes share it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "finished"
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            workspace.create(folder, TINY)
+            dvc(folder, "repro")
+            git(folder, "add", "--all")
+            git(folder, "commit", "--quiet", "--message", "Tiny graph")
+            git(folder, "branch", "--move", "main")
+            (folder / ".git/info/exclude").write_text("done\n")
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture
+def tiny(finished: Path, tmp_path: Path) -> Path:
+    """Return a copy of the finished workspace that a test may change."""
+    return shutil.copytree(finished, tmp_path / "tiny", symlinks=True)
+
+
+@pytest.fixture
+def change(tiny: Path) -> Callable[..., None]:
+    """Return a function that sets dotted keys in the copy's params.yaml."""
+    return lambda changes: workspace.change_params(tiny / "params.yaml", changes)

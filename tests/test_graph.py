@@ -1,0 +1,209 @@
+"""dvc.yaml held against the code, and what each key of params.yaml reaches."""
+
+import ast
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from noisy_mnist.params import Section
+from noisy_mnist.params.models import ModelParams
+from tests.conftest import TINY, dvc
+from tools.workspace import ROOT
+
+DVC_YAML = YAML(typ="safe").load(ROOT / "dvc.yaml")
+STAGES = DVC_YAML["stages"]
+CELLS = [f"{model}-{scale}-0" for model in ("tiny", "tiny_fresh") for scale in ("0", "0.5")]
+
+
+def module_file(name: str) -> Path | None:
+    """Return the project's file of a dotted module name, None if it is not the project's."""
+    base = ROOT.joinpath(*name.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()), None)
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Yield the dotted names of all that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_files(path: Path) -> set[str]:
+    """Return the project's files that run when ``path`` is imported, itself included, relative to the root."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        current = waiting.pop()
+        if current in found:
+            continue
+        found.add(current)
+        waiting += [package for parent in current.parents if (package := parent / "__init__.py").exists()]
+        waiting += [file for name in imported_names(current) if (file := module_file(name))]
+    return {str(file.relative_to(ROOT)) for file in found}
+
+
+def keys_read(stage: str) -> set[str]:
+    """Return the params keys that a stage asks for in its calls ``params.read(<Section>, <prefix>)``."""
+    module = importlib.import_module(f"stages.{stage}")
+    keys = set()
+    for node in ast.walk(ast.parse((ROOT / "stages" / f"{stage}.py").read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.read":
+            section: type[Section] = getattr(module, ast.unparse(node.args[0]))
+            prefix = ast.unparse(node.args[1]).removeprefix("f").strip("'").replace("{model_name}", "${item.model}")
+            keys |= {prefix} if section is ModelParams else {f"{prefix}.{field}" for field in section.model_fields}
+    return keys
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_exactly_the_modules_imported(stage: str) -> None:
+    declared = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
+    assert declared == imported_files(ROOT / "stages" / f"{stage}.py")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_params_are_exactly_the_keys_read(stage: str) -> None:
+    """The check stage reads the whole file, as a dependency: all others name their keys."""
+    declared = set(STAGES[stage].get("params", []))
+    assert declared == keys_read(stage)
+    assert ("params.yaml" in STAGES[stage]["deps"]) == (stage == "check")
+
+
+def test_params_are_read_in_no_other_way() -> None:
+    for path in [*ROOT.glob("stages/*.py"), *ROOT.glob("noisy_mnist/*.py")]:
+        text = path.read_text()
+        assert not re.search(r"params\.load|YAML\(|open\(.params", text), path
+
+
+def test_each_stage_has_its_module_and_each_module_its_stage() -> None:
+    assert {path.stem for path in ROOT.glob("stages/*.py")} == {*STAGES, "__init__"}
+    for stage, body in STAGES.items():
+        assert body["cmd"].startswith(f"python -m stages.{stage}")
+
+
+def test_no_axis_is_a_param_of_its_own_matrix() -> None:
+    for body in STAGES.values():
+        axes = {axis.strip("${}") for axis in body.get("matrix", {}).values()}
+        assert not axes & set(body.get("params", []))
+
+
+def changed(folder: Path) -> set[str]:
+    """Return the stages whose own command, params or dependencies changed; what follows from them is in the graph."""
+    with Repo(str(folder)) as repo:
+        return {name.rpartition("dvc.yaml:")[2] for name in repo.status()}
+
+
+def leaves(value: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys of all values that are no mapping."""
+    for key, entry in value.items():
+        if isinstance(entry, dict):
+            yield from leaves(entry, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def cells(stage: str, *only: str) -> set[str]:
+    """Return the names of the tiny grid's cells of one stage, of one model if named."""
+    return {f"{stage}@{cell}" for cell in CELLS if not only or cell.startswith(f"{only[0]}-")}
+
+
+EVERY_NOISE = {"noise@0", "noise@0.5"}
+TRANSFER = {"transfer@tiny", "transfer@tiny_fresh"}
+# For each key: a new value, and the stages that it reaches by itself. `check` reads the whole file each time.
+REACH: dict[str, tuple[Any, set[str]]] = {
+    "data.dataset": ("mnist", {"download", "summarize"}),
+    "split.validation": (0.2, {"split"}),
+    "split.seed": (1, {"split"}),
+    "noise.kind": ("salt_and_pepper", EVERY_NOISE | cells("train")),
+    "noise.clip": (True, EVERY_NOISE | cells("train")),
+    "noise.seed": (1, EVERY_NOISE | cells("train")),
+    "train.precision": ("mixed_bfloat16", cells("train")),
+    "train.threads": (2, cells("train") | cells("evaluate") | TRANSFER),
+    "train.curve_images": (99, cells("train")),
+    "figures.scale": (0, {"figures"}),
+    "figures.digits": (3, {"figures"}),
+    # A scale added and one taken away, a seed added, a model added and one taken away.
+    "noise.scales": (
+        [0, 0.5, 0.25],
+        {"noise@0.25", *TRANSFER, "summarize", "figures"}
+        | {f"{stage}@{model}-0.25-0" for stage in ("train", "evaluate") for model in ("tiny", "tiny_fresh")},
+    ),
+    "train.seeds": (
+        [0, 7],
+        {*TRANSFER, "summarize"} | {f"{s}@{c[:-2]}-7" for s in ("train", "evaluate") for c in CELLS},
+    ),
+    "train.models": (
+        ["tiny", "tiny_fresh", "mlp"],
+        {"transfer@mlp", "summarize"} | {f"{s}@mlp-{scale}-0" for s in ("train", "evaluate") for scale in ("0", "0.5")},
+    ),
+}
+REMOVED: dict[str, tuple[Any, set[str]]] = {
+    "noise.scales": ([0], {*TRANSFER, "summarize", "figures"}),
+    "train.models": (["tiny"], {"summarize"}),
+}
+MODEL_VALUES: dict[str, Any] = {
+    "layers": [{"dense": 8}],
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "schedule": "cosine",
+    "batch_size": 32,
+    "epochs": 1,
+    "fresh_noise": False,
+    "precision": "mixed_bfloat16",
+}
+
+
+def test_every_key_has_its_case() -> None:
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    keys = {key for key in leaves(params) if not key.startswith("models.")}
+    assert keys == set(REACH)
+    assert set(MODEL_VALUES) == set(ModelParams.model_fields)
+
+
+def test_nothing_is_to_do_in_a_finished_workspace(finished: Path) -> None:
+    assert changed(finished) == set()
+
+
+@pytest.mark.parametrize("key", REACH)
+def test_a_changed_key_reaches_its_stages_and_no_others(tiny: Path, change: Callable[..., None], key: str) -> None:
+    value, reached = REACH[key]
+    change({key: value})
+    assert changed(tiny) == {"check", *reached}
+
+
+@pytest.mark.parametrize("key", REMOVED)
+def test_taking_away_reruns_what_gathers(tiny: Path, change: Callable[..., None], key: str) -> None:
+    value, reached = REMOVED[key]
+    change({key: value})
+    assert changed(tiny) == {"check", *reached}
+
+
+@pytest.mark.parametrize("key", MODEL_VALUES)
+def test_a_key_of_a_model_reaches_its_cells_only(tiny: Path, change: Callable[..., None], key: str) -> None:
+    change({f"models.tiny_fresh.{key}": MODEL_VALUES[key]})
+    assert changed(tiny) == {"check", *cells("train", "tiny_fresh")}
+
+
+def test_a_model_outside_the_study_reaches_nothing(tiny: Path, change: Callable[..., None]) -> None:
+    change({"models.mlp.epochs": 1})
+    assert changed(tiny) == {"check"}
+
+
+def test_a_clone_without_the_cache_finds_the_same(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
+    for missing in ("data", "models", ".dvc/cache"):
+        (tiny / missing).rename(tmp_path / missing.replace("/", "-"))
+    asked = ("repro", "--allow-missing", "--dry", "--keep-going")
+    assert "Running stage" not in dvc(tiny, *asked)
+    change({"models.tiny.epochs": TINY["models.tiny"]["epochs"] + 1})
+    output = dvc(tiny, *asked, status=255)  # what would run lacks its input here, so dvc names it as failed
+    (failed,) = re.findall(r"failed to reproduce stages: (.*)", output)
+    assert set(re.findall(r"Running stage '([^']+)'", output)) == {"check"}
+    assert set(re.findall(r"'([^']+)'", failed)) == cells("train", "tiny")

@@ -1,0 +1,104 @@
+"""The graph as its users run it: again, on a branch, with wrong params, and what is committed of it."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import dvc, git
+from tools.workspace import ROOT
+
+
+def ran(output: str) -> set[str]:
+    """Return the names of the stages that dvc says it ran."""
+    return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Return the bytes of all files in a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_results_have_the_promised_names(finished: Path) -> None:
+    summary = json.loads((finished / "metrics/summary.json").read_text())
+    assert summary["dataset"] == "digits"
+    assert list(summary["noise"]) == ["tiny", "tiny_fresh"]
+    assert {"mean", "std", "n"} <= set(summary["noise"]["tiny"]["0.5"]["accuracy"])
+    headers = {path.name: path.read_text().partition("\n")[0] for path in (finished / "plots").glob("*.csv")}
+    assert headers["accuracy_by_scale.csv"] == "model,scale,seed,split,accuracy,loss"
+    assert headers["curves.csv"] == "model,scale,seed,epoch,split,accuracy,loss"
+    assert headers["transfer.csv"] == "model,train_scale,test_scale,seed,accuracy"
+    assert (finished / "plots/curves.csv").read_text().splitlines()[1].startswith("tiny,0,0,1,train,")
+
+
+def test_run_leaves_git_clean_but_for_its_results(finished: Path) -> None:
+    assert git(finished, "status", "--porcelain") == ""
+    tracked = git(finished, "ls-files").splitlines()
+    assert not [name for name in tracked if name.startswith(("data/", "models/", "backups/"))]
+
+
+def test_forced_second_run_leaves_the_lock_file_as_it_was(tiny: Path) -> None:
+    before = (tiny / "dvc.lock").read_bytes()
+    results = contents(tiny / "plots") | contents(tiny / "metrics")
+    dvc(tiny, "repro", "--force")
+    assert (tiny / "dvc.lock").read_bytes() == before
+    assert contents(tiny / "plots") | contents(tiny / "metrics") == results
+
+
+def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callable[..., None]) -> None:
+    noisy = contents(tiny / "data/noisy")
+    git(tiny, "checkout", "--quiet", "-b", "wide")
+    change({"models.tiny.layers": [{"dense": 64}], "noise.scales": [0, 0.25, 0.5]})
+    output = dvc(tiny, "repro")
+    new = {"tiny-0-0", "tiny-0.25-0", "tiny-0.5-0", "tiny_fresh-0.25-0"}
+    gather = {"transfer@tiny", "transfer@tiny_fresh", "summarize", "figures"}
+    assert ran(output) == {"check", "noise@0.25", *gather} | {
+        f"{s}@{cell}" for s in ("train", "evaluate") for cell in new
+    }
+    assert noisy.items() <= contents(tiny / "data/noisy").items()
+    git(tiny, "add", "--all")
+    git(tiny, "commit", "--quiet", "--message", "Wide")
+
+    metrics = json.loads(dvc(tiny, "metrics", "diff", "main", "--json"))["metrics/summary.json"]
+    moved = {key for key in metrics if key.endswith(".accuracy.mean")}
+    assert moved >= {"noise.tiny.0.accuracy.mean", "noise.tiny.0.25.accuracy.mean"}
+    assert not [key for key in metrics if key.startswith("noise.tiny_fresh.0.5.")]
+    assert "noise.tiny.0.accuracy.mean" in dvc(tiny, "metrics", "diff", "main")
+
+    plots = json.loads(dvc(tiny, "plots", "diff", "main", "--json"))["data"]
+    for name in ("accuracy_by_scale", "curves", "transfer"):
+        drawn = json.dumps(plots[f"plots/{name}.csv"])
+        assert '"main"' in drawn or "main" in drawn
+        assert "workspace" in drawn
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"noise.scales": [0, -1]}, ["noise.scales[1]", "-1", "greater than or equal to 0"]),
+        ({"noise.scales": [0, 0.1, 0.10]}, ["noise.scales", "each scale once"]),
+        ({"train.models": []}, ["train.models", "at least 1"]),
+        ({"train.models": ["tiny", "nothing"]}, ["train.models", "'nothing'", "Expected keys of models"]),
+    ],
+)
+def test_wrong_params_are_refused_before_anything_runs(
+    tiny: Path, change: Callable[..., None], changes: dict[str, object], said: list[str]
+) -> None:
+    change(changes)
+    output = dvc(tiny, "repro", status=255)
+    assert ran(output) == {"check"}
+    assert "Traceback" not in output
+    for words in said:
+        assert words in output
+
+
+def test_committed_results_are_those_of_the_committed_code(tmp_path: Path) -> None:
+    """In a clone without data, nothing is to be done: an edit of code or params without a run fails here."""
+    for name in git(ROOT, "ls-files").splitlines():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tmp_path / name)
+    git(tmp_path, "init", "--quiet")
+    assert ran(dvc(tmp_path, "repro", "--allow-missing", "--dry", "--keep-going")) == set()

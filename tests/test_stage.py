@@ -1,0 +1,182 @@
+"""How a stage ends: its messages, its exit status, and one copy at a time, in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+# A stage that does what its word says. A shell may have told its background jobs to ignore SIGINT: undo that.
+SCRIPT = """
+import signal, sys, time
+from noisy_mnist.errors import UserError
+from noisy_mnist.stage import run
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def main(word: str, number: str) -> None:
+    print("started", flush=True)
+    if word == "wait":
+        time.sleep(60)
+    elif word == "user-error":
+        raise UserError("expected a cat, found a dog: feed it")
+    elif word == "missing":
+        open("/nowhere/file")
+    elif word == "full":
+        open("/dev/full", "w").write("x" * 100_000)
+    elif word == "bug":
+        raise ValueError("a bug")
+
+run(main)
+"""
+
+Result = subprocess.CompletedProcess[str]
+Stage = Callable[..., Result]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder to work in, with the script of a stage called ``pets``."""
+    (tmp_path / "pets.py").write_text(SCRIPT)
+    return tmp_path
+
+
+@pytest.fixture
+def stage(folder: Path) -> Stage:
+    """Return a function that runs the stage with the given words until it ends."""
+
+    def run(*words: str) -> Result:
+        command = [sys.executable, "pets.py", *words]
+        return subprocess.run(command, cwd=folder, env=ENV, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    """Return a function that starts the stage and comes back once it is at work; all are killed in the end."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "pets.py", *words]
+        pipe = subprocess.PIPE
+        processes.append(subprocess.Popen(command, cwd=folder, env=ENV, stdout=pipe, stderr=pipe, text=True))
+        assert processes[-1].stdout is not None
+        assert processes[-1].stdout.readline() == "started\n"
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def refused(result: Result) -> str:
+    """Return the message of a stage that ended with status 1 and without a traceback."""
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def test_success_is_status_0_and_silent(stage: Stage) -> None:
+    result = stage("work", "1")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "started\n", "")
+
+
+def test_user_error_is_a_message_that_names_the_stage(stage: Stage) -> None:
+    assert refused(stage("user-error", "1")) == "pets user-error 1: expected a cat, found a dog: feed it\n"
+
+
+@pytest.mark.parametrize(("word", "reason"), [("missing", "/nowhere/file"), ("full", "No space left")])
+def test_what_the_system_refuses_is_a_message(stage: Stage, word: str, reason: str) -> None:
+    message = refused(stage(word, "1"))
+    assert message.startswith(f"pets {word} 1: ")
+    assert reason in message
+
+
+def test_a_bug_keeps_its_traceback(stage: Stage) -> None:
+    result = stage("bug", "1")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ValueError: a bug" in result.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["work"], ["work", "1", "2"]], ids=len)
+def test_wrong_number_of_arguments_is_a_message(stage: Stage, words: list[str]) -> None:
+    result = stage(*words)
+    message = refused(result)
+    assert "['word', 'number']" in message
+    assert str(words) in message
+    assert "dvc repro" in message
+    assert not result.stdout
+
+
+def test_second_copy_is_refused_while_the_first_works(stage: Stage, start: Start) -> None:
+    first = start("wait", "1")
+    second = stage("wait", "1")
+    message = refused(second)
+    assert message.startswith("pets wait 1: another run of this stage is at work")
+    assert not second.stdout
+    assert first.poll() is None
+
+
+def test_other_arguments_are_another_stage(stage: Stage, start: Start) -> None:
+    start("wait", "1")
+    assert stage("work", "1").returncode == 0
+    start("wait", "2")
+    start("wait", "a/b")
+    start("wait", "../../1")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_lock_is_free_once_its_holder_is_gone(start: Start, signum: signal.Signals) -> None:
+    first = start("wait", "1")
+    first.send_signal(signum)
+    first.wait(60)
+    assert start("wait", "1").poll() is None
+
+
+def test_lock_is_free_after_a_refusal_and_an_error(stage: Stage, start: Start) -> None:
+    first = start("wait", "1")
+    refused(stage("wait", "1"))
+    refused(stage("user-error", "1"))
+    first.kill()
+    first.wait(60)
+    assert start("wait", "1").poll() is None
+    assert "feed it" in refused(stage("user-error", "1"))
+
+
+def test_interrupt_is_status_130_without_a_traceback(start: Start) -> None:
+    process = start("wait", "1")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 130
+
+
+def test_locks_stay_in_their_folder(folder: Path, stage: Stage) -> None:
+    for number in ("1", "../../../1", "/etc/1"):
+        assert stage("work", number).returncode == 0
+    written = {path.relative_to(folder).parts[:3] for path in folder.rglob("*") if path.is_file()}
+    assert written == {("pets.py",), (".dvc", "tmp", "stages")}
+
+
+def test_a_real_stage_refuses_a_wrong_file(tmp_path: Path) -> None:
+    def check() -> Result:
+        command = [sys.executable, "-m", "stages.check"]
+        return subprocess.run(command, cwd=tmp_path, env=ENV, capture_output=True, text=True, timeout=120)
+
+    assert refused(check()).startswith(f"check: params.yaml not found in {tmp_path}")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace("kind: gaussian", "kind: gausian"), encoding="utf-8")
+    assert refused(check()).startswith("check: params.yaml: noise.kind: found 'gausian'. ")
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    assert check().returncode == 0
+    assert (tmp_path / "data" / "checked").is_file()

@@ -1,0 +1,58 @@
+"""The quickstart and the workspace it makes."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from noisy_mnist.errors import UserError
+from noisy_mnist.params import study
+from tests.conftest import TINY
+from tools import quickstart, workspace
+
+
+def test_quickstart_shows_accuracy_and_where_the_results_are(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(finished, tmp_path / "quickstart", symlinks=True)
+    monkeypatch.setattr(quickstart, "FOLDER", folder)
+    monkeypatch.setattr(quickstart, "CHANGES", TINY)
+    quickstart.main()
+    lines = capsys.readouterr().out.splitlines()
+    row = next(line for line in lines if line.startswith("tiny_fresh"))
+    assert len(row.split()) == 1 + len(TINY["noise.scales"])
+    for name in ("plots/figures", "dvc_plots/index.html"):
+        assert any(str(folder / name) in line for line in lines)
+        assert (folder / name).exists()
+
+
+def test_quickstart_params_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(workspace.ROOT / "params.yaml", tmp_path)
+    workspace.change_params(tmp_path / "params.yaml", quickstart.CHANGES)
+    monkeypatch.chdir(tmp_path)
+    assert study.check().data.dataset == "digits"
+
+
+def test_changed_params_keep_all_else(tmp_path: Path) -> None:
+    path = Path(shutil.copy(workspace.ROOT / "params.yaml", tmp_path))
+    before = YAML(typ="safe").load(path)
+    workspace.change_params(path, {"noise.scales": [0, 1], "models.mlp.epochs": 3})
+    after = YAML(typ="safe").load(path)
+    assert after["noise"].pop("scales") == [0, 1]
+    assert before["noise"].pop("scales") != [0, 1]
+    assert after.pop("models")["mlp"]["epochs"] == 3
+    before.pop("models")
+    assert after == before
+    assert "# share of the training images held out" in path.read_text()
+
+
+def test_workspace_leaves_the_projects_own_results_behind(finished: Path) -> None:
+    assert (finished / ".dvc/config").exists()
+    assert not (finished / "quickstart").exists()
+
+
+def test_without_git_the_message_says_to_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "ROOT", tmp_path)
+    with pytest.raises(UserError, match="no git clone"):
+        workspace.create(tmp_path / "copy", {})

@@ -1,0 +1,160 @@
+"""Training: the same bytes each time, the same bytes after a kill, and what an epoch is made of."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from noisy_mnist import models, noise, training
+from noisy_mnist.errors import UserError
+from noisy_mnist.params.models import ModelParams
+from noisy_mnist.params.noise import DrawParams
+from noisy_mnist.params.train import ComputeParams
+from noisy_mnist.splits import Split
+
+MLP = [{"dense": 12}, {"dropout": 0.3}, {"dense": 8}, {"dropout": 0.2}]
+CNN = [{"conv": 3, "kernel": 5, "batch_norm": True}, {"pool": 4}, {"dropout": 0.5}]
+DRAW = DrawParams(kind="gaussian", clip=False, seed=5)
+RNG = np.random.default_rng(0)
+CLEAN = Split(RNG.integers(0, 256, (210, 28, 28), dtype=np.uint8), RNG.integers(0, 10, 210).astype(np.uint8))
+NOISY = Split(np.concatenate(list(noise.blocks(CLEAN.images, "gaussian", 0, False, 5, 0))), CLEAN.labels)
+CURVE = {"train": NOISY.first(50), "validation": NOISY.first(30)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    """Set TensorFlow up as the stages do."""
+    models.set_up(ComputeParams(threads=1))
+
+
+def job(layers: list[dict[str, Any]], fresh: float | None = None, **changes: Any) -> training.Training:
+    """Return a training on 210 images, on fresh noise of a scale if one is named."""
+    settings = {"layers": layers, "optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 4} | changes
+    seed = settings.pop("seed", 0)
+    precision = settings.pop("precision", "float32")
+    return training.Training(
+        ModelParams.model_validate(settings),
+        precision,
+        1,
+        seed,
+        NOISY if fresh is None else CLEAN,
+        None if fresh is None else training.FreshNoise(DRAW, fresh),
+    )
+
+
+def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[list[np.ndarray], list[training.Row]]:
+    """Train and return weights and history; with ``kill_after``, die after that epoch and go on in a second call."""
+
+    def report(rows: list[training.Row]) -> None:
+        """Die once, after the epoch to die after."""
+        if rows[0]["epoch"] == kill_after and not (folder / "died").exists():
+            (folder / "died").touch()
+            raise KeyboardInterrupt
+
+    backup = folder / "backup.npz"
+    if kill_after:
+        with pytest.raises(KeyboardInterrupt):
+            training.fit(task, CURVE, backup, report)
+        keras.utils.set_random_seed(999)  # another process has another state
+    model, history = training.fit(task, CURVE, backup, report)
+    return model.get_weights(), history
+
+
+def assert_equal(one: tuple[Any, Any], other: tuple[Any, Any]) -> None:
+    """Hold two results of ``fit`` against each other, bit for bit."""
+    for left, right in zip(one[0], other[0], strict=True):
+        np.testing.assert_array_equal(left, right)
+    assert one[1] == other[1]
+
+
+JOBS = {
+    "mlp": job(MLP),
+    "mlp on fresh noise, rmsprop": job(MLP, fresh=0.5, optimizer="rmsprop"),
+    "convnet, cosine, bfloat16": job(CNN, fresh=1.0, schedule="cosine", precision="mixed_bfloat16"),
+    "convnet, adadelta": job(CNN, optimizer="adadelta"),
+}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_killed_training_ends_with_the_weights_of_one_that_was_not(name: str, tmp_path: Path) -> None:
+    (tmp_path / "straight").mkdir()
+    (tmp_path / "killed").mkdir()
+    straight = fit(JOBS[name], tmp_path / "straight")
+    assert_equal(straight, fit(JOBS[name], tmp_path / "killed", kill_after=2))
+    assert [row["epoch"] for row in straight[1]] == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_fresh_noise_of_scale_zero_is_the_fixed_copy(tmp_path: Path) -> None:
+    (tmp_path / "fixed").mkdir()
+    (tmp_path / "fresh").mkdir()
+    assert_equal(fit(job(MLP), tmp_path / "fixed"), fit(job(MLP, fresh=0), tmp_path / "fresh"))
+
+
+def test_other_seed_gives_other_weights(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, other = fit(job(MLP), tmp_path / "a"), fit(job(MLP, seed=1), tmp_path / "b")
+    assert any((left != right).any() for left, right in zip(one[0], other[0], strict=True))
+
+
+def test_backup_of_another_training_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "straight").mkdir()
+    expected = fit(job(MLP, learning_rate=0.02), tmp_path / "straight")
+    fit(job(MLP), tmp_path)
+    assert_equal(fit(job(MLP, learning_rate=0.02), tmp_path), expected)
+
+
+def test_damaged_backup_is_named(tmp_path: Path) -> None:
+    fit(job(MLP), tmp_path)
+    backup = tmp_path / "backup.npz"
+    backup.write_bytes(backup.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"backup\.npz is damaged.*delete it"):
+        fit(job(MLP), tmp_path)
+
+
+def test_epoch_holds_every_example_once_in_an_order_of_its_own() -> None:
+    task = job(MLP)
+    orders = []
+    for epoch in (1, 2, 1):
+        images, labels = (np.concatenate(part) for part in zip(*training.examples(task, epoch), strict=True))
+        keys = [image.tobytes() for image in images]
+        assert sorted(keys) == sorted(image.astype(np.float32).tobytes() for image in NOISY.images)
+        by_image = dict(zip(keys, labels, strict=True))
+        for image, label in zip(NOISY.images, NOISY.labels, strict=True):
+            assert by_image[image.astype(np.float32).tobytes()] == label
+        orders.append(keys)
+    assert orders[0] != orders[1]
+    assert orders[0] == orders[2]
+
+
+def test_fresh_noise_differs_between_epochs_and_seeds() -> None:
+    def mean_noise(task: training.Training, epoch: int) -> float:
+        """Return a number that depends on all noise drawn in an epoch."""
+        return float(sum(images.astype(np.float64).sum() for images, _ in training.examples(task, epoch)))
+
+    task = job(MLP, fresh=1.0)
+    drawn = [mean_noise(task, epoch) for epoch in (1, 2, 3)] + [mean_noise(job(MLP, fresh=1.0, seed=1), 1)]
+    assert len(set(drawn)) == 4
+    assert mean_noise(task, 1) == drawn[0]
+
+
+def test_batches_are_whole_and_the_rest_is_left_out() -> None:
+    task = job(MLP)
+    shapes = [tuple(images.shape) for images, _ in training.batches(task, 1)]
+    assert shapes == [(20, 28, 28)] * task.steps == [(20, 28, 28)] * 10
+
+
+def test_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"batch_size: found 211.*at most the 210"):
+        fit(job(MLP, batch_size=211), tmp_path)
+
+
+def test_dropout_masks_depend_on_seed_layer_and_epoch() -> None:
+    model = models.build(job(MLP).model, "float32")
+    states = set()
+    for seed, epoch in ((0, 1), (0, 2), (1, 1)):
+        training.seed_dropout(model, seed, epoch)
+        states |= {tuple(layer.seed_generator.state.numpy()) for layer in model.layers if "dropout" in layer.name}
+    assert len(states) == 6

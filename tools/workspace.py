@@ -1,0 +1,47 @@
+"""A second workspace: a copy of the project with a DVC repository of its own and other params."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from noisy_mnist.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = {"dvc.lock", "metrics", "plots"}
+
+
+def create(folder: Path, changes: Mapping[str, Any]) -> None:
+    """Bring the project's files into ``folder`` as a git repository, with ``changes`` made in its params.yaml.
+
+    changes: dotted key to value. What an earlier call left there, DVC's cache included, stays, so that a second run
+    goes on where the first stopped; the project's own results are not copied. Raises UserError if the project is no
+    git clone.
+    """
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    if listed.returncode:
+        raise UserError(f"{ROOT} is no git clone ({listed.stderr.strip()}): get the project with 'git clone'")
+    names = [Path(name) for name in listed.stdout.split("\0") if name]
+    for name in names:
+        if name.parts[0] not in RESULTS and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    change_params(folder / "params.yaml", changes)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+
+
+def change_params(path: Path, changes: Mapping[str, Any]) -> None:
+    """Set dotted keys of a params file and leave all else, its comments included, as it is."""
+    yaml = YAML()
+    params = yaml.load(path)
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        section = params
+        for parent in parents:
+            section = section[parent]
+        section[last] = value
+    yaml.dump(params, path)

@@ -1,0 +1,43 @@
+"""The README's table is the committed results', and what it tells people to type exists."""
+
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from noisy_mnist import tables
+from noisy_mnist.params.study import Params
+from tools.workspace import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_table_equals_the_committed_results() -> None:
+    intervals = tables.read_csv(ROOT / "plots/accuracy_intervals.csv")
+    test = intervals[intervals["split"] == "test"]
+    expected = test.pivot_table("mean", "model", "scale", sort=False)
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([.\d* |]+) \|$", README, flags=re.MULTILINE))
+    shown = {model: [float(cell.strip("* ")) for cell in cells.split("|")] for model, cells in rows.items()}
+    assert list(shown) == list(expected.index)
+    for model, cells in shown.items():
+        assert cells == pytest.approx(expected.loc[model].tolist(), abs=5.001e-5)
+
+
+def test_every_make_target_it_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z-]+)`?", README)) <= targets
+
+
+def test_every_key_it_names_exists() -> None:
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    Params.model_validate(params)
+    for key in re.findall(r"`((?:data|split|noise|train|figures)\.[a-z_]+)", README):
+        section, name = key.split(".")
+        assert name in params[section], key
+
+
+def test_every_picture_it_shows_exists() -> None:
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
+    assert pictures
+    for path in pictures:
+        assert (ROOT / path).exists()

@@ -1,5 +1,6 @@
 """Models: the nets of the literature, and files that are equal for equal models."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_equal_models_give_equal_bytes_and_load_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(models.predict(loaded, images), models.predict(built(0), images))
     with zipfile.ZipFile(tmp_path / "a.keras") as archive:
         assert {info.date_time for info in archive.infolist()} == {models.ZIP_EPOCH}
+        assert json.loads(archive.read("metadata.json"))["date_saved"].startswith("1980-01-01")
 
 
 def test_predictions_do_not_depend_on_the_batch() -> None:

@@ -12,7 +12,7 @@ setup: .venv/installed  ## Install everything from requirements.lock into .venv
 
 # pip compiles bytecode as it installs: without it, every stage would take seconds longer to start.
 .venv/installed: requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later expected: make PYTHON=...")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 expected, found %d.%d: make PYTHON=..." % sys.version_info[:2])'
 	$(PYTHON) -m venv --clear .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	touch $@
@@ -24,7 +24,7 @@ repro: setup  ## Run the full study on MNIST: dvc repro
 	python -m stages.check && dvc repro
 
 test: setup  ## Run all tests
-	pytest -n 2 --dist loadfile
+	pytest -n auto --maxprocesses 8 --dist loadfile
 
 check: setup  ## Lint and check types
 	ruff check . && ruff format --check . && mypy

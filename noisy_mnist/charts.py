@@ -1,6 +1,6 @@
 """The figures, from the tables in ``plots``: each function takes data and returns a matplotlib figure.
 
-A line is one model or one scale; error bars and bands are 95 % intervals of the mean (see summary.spread).
+A line is one model or one scale; error bars are 95 % intervals of the mean (see summary.spread).
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ def noisy_images(copies: dict[str, NDArray[np.float16]]) -> Figure:
             ax = axes[row, column]
             ax.imshow(image.astype(np.float32), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.set_axis_off()
-        axes[0, column].set_title(f"scale {scale}" if column else f"original\n(scale {scale})")
+        axes[0, column].set_title(f"scale {scale}" if float(scale) else f"original\n(scale {scale})")
     figure.suptitle("Values below 0 are shown black, above 1 white", fontsize=9, color="0.4")
     return figure
 

@@ -42,7 +42,7 @@ def _digests(algorithm: str, *values: str) -> dict[str, str]:
     return {name: f"{algorithm}:{value}" for name, value in zip(FILES, values, strict=True)}
 
 
-# SHA-256 of MNIST: computed from files of both mirrors. MD5 of the other two: published by their authors.
+# SHA-256 of MNIST's four files; MD5 of the other two data sets as their authors publish them.
 SOURCES = {
     "mnist": Source(
         (
@@ -98,7 +98,6 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
         for mirror in mirrors:
             try:
                 _fetch_one(mirror, name, source.digests[name], folder, timeout)
-                (folder / name).chmod(0o644)  # pooch leaves it readable by its owner alone
                 break
             except (RequestException, OSError, ValueError) as error:
                 problems.append(f"  {mirror}: {error}")
@@ -112,16 +111,17 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
 def _fetch_one(mirror: str, name: str, digest: str, folder: Path, timeout: float) -> None:
     """Fetch one file from one mirror. Raises what pooch, requests or the file system raise."""
     parts = urlsplit(mirror)
-    if parts.scheme in ("http", "https"):
-        downloader = pooch.HTTPDownloader(progressbar=True, timeout=timeout)
-        attempts = ATTEMPTS
-    else:
-        local = Path(unquote(parts.path)) if parts.scheme == "file" else Path(mirror)
+    remote = parts.scheme in ("http", "https")
+    local = Path(unquote(parts.path)) if parts.scheme == "file" else Path(mirror)
 
-        def downloader(_url: str, output_file: str, _store: pooch.Pooch) -> None:
+    def downloader(url: str, output_file: str, store: pooch.Pooch) -> None:
+        if remote:
+            pooch.HTTPDownloader(progressbar=True, timeout=timeout)(url, output_file, store)
+        else:
             shutil.copyfile(local / name, output_file)
+        Path(output_file).chmod(0o644)  # a temporary file can be read by its owner alone
 
-        attempts = 1
+    attempts = ATTEMPTS if remote else 1
     base = mirror.rstrip("/") + "/"
     store = pooch.create(path=folder, base_url=base, registry={name: digest}, retry_if_failed=attempts - 1)
     store.fetch(name, downloader=downloader)

@@ -34,7 +34,7 @@ TINY = {
 def dvc(folder: Path, *words: str, status: int = 0) -> str:
     """Run dvc in ``folder``, check its exit status, return what it printed to both streams."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path}
+    environment = {**workspace.environment(), "PATH": path}
     run = subprocess.run(
         ["dvc", *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
@@ -45,8 +45,11 @@ def dvc(folder: Path, *words: str, status: int = 0) -> str:
 
 def git(folder: Path, *words: str) -> str:
     """Run git in ``folder`` with an author of its own and return what it printed."""
-    author = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    return subprocess.run(["git", *author, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+    author = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    command = ["git", *author, *words]
+    return subprocess.run(
+        command, cwd=folder, env=workspace.environment(), check=True, capture_output=True, text=True
+    ).stdout
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from noisy_mnist.splits import Split
 BODIES = {name: np.random.default_rng(index).bytes(5000) for index, name in enumerate(FILES)}
 DIGESTS = {name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in BODIES.items()}
 HTML = b"<html><body>Sign in to this network</body></html>"
-TIMEOUT = 0.3
+TIMEOUT = 1.0
 
 Answer = Callable[["Handler", bytes], None]
 

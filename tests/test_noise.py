@@ -62,6 +62,13 @@ def test_salt_and_pepper_replaces_the_share(scale: float) -> None:
     replaced = noisy != noisy.dtype.type(np.float16(np.float32(100) / np.float32(255)))
     assert abs(replaced.mean() - scale) <= 5 * np.sqrt(scale * (1 - scale) / noisy.size)  # exact at 0 and at 1
     assert set(np.unique(noisy[replaced])) <= {0.0, 1.0}
+    drawn = np.concatenate(
+        [
+            noise.generator(0, 0, block).integers(0, 2**32, (len(grey[start : start + BLOCK]), 28, 28), dtype=np.uint32)
+            for block, start in enumerate(range(0, N, BLOCK))
+        ]
+    )
+    assert replaced.sum() == (drawn // 2 < round(scale * 2**31)).sum()
     if scale:
         salt = noisy[replaced].mean()
         assert abs(salt - 0.5) < 5 * np.sqrt(0.25 / replaced.sum())

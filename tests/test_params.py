@@ -77,7 +77,7 @@ def write(folder: Path, changes: dict[str, Any]) -> None:
 
 
 def plain(data: Any) -> Any:
-    """Return a copy in which no two keys share a list or mapping, as YAML's anchors and merges would have it."""
+    """Return a copy in which no two keys share a list or mapping, so that a change of one changes no other."""
     if isinstance(data, dict):
         return {key: plain(value) for key, value in data.items()}
     return [plain(value) for value in data] if isinstance(data, list) else data
@@ -368,7 +368,7 @@ def test_file_that_is_no_yaml_is_refused(text_refused: Refused, text: str | byte
     [
         ("  clip: false", "  clip: false\n  clip: true", "clip"),
         ("\nsplit:", "\ndata: {dataset: digits}\n\nsplit:", "data"),
-        ("    optimizer: rmsprop", "    optimizer: rmsprop\n    optimizer: sgd", "optimizer"),  # beside a merge
+        ("    optimizer: rmsprop", "    optimizer: rmsprop\n    optimizer: sgd", "optimizer"),
     ],
 )
 def test_key_that_stands_twice_is_refused(text_refused: Refused, old: str, new: str, key: str) -> None:
@@ -376,6 +376,11 @@ def test_key_that_stands_twice_is_refused(text_refused: Refused, old: str, new: 
     message = text_refused(OWN.replace(old, new))
     assert message.startswith("params.yaml is not valid YAML: ")
     assert f'duplicate key "{key}"' in message
+
+
+def test_key_that_stands_twice_beside_a_merge_is_refused(text_refused: Refused) -> None:
+    message = text_refused("a: &a {x: 1}\nb:\n  <<: *a\n  x: 2\n  x: 3\n")
+    assert 'duplicate key "x"' in message
 
 
 @pytest.mark.parametrize(("text", "found"), [("[0, 0.1, 0.10]", "[0, 0.1, 0.1]"), ("[0, 1e-1, 0.1]", "[0, 0.1, 0.1]")])

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,9 +37,33 @@ def test_results_have_the_promised_names(finished: Path) -> None:
 
 
 def test_run_leaves_git_clean_but_for_its_results(finished: Path) -> None:
-    assert git(finished, "status", "--porcelain") == ""
     tracked = git(finished, "ls-files").splitlines()
     assert not [name for name in tracked if name.startswith(("data/", "models/", "backups/"))]
+    assert git(ROOT, "check-ignore", "quickstart/dvc.lock", "data/raw", "models/mlp", "backups/mlp", "dvc_plots")
+
+
+def test_backups_are_gone_when_training_is_done(finished: Path) -> None:
+    assert not list(finished.glob("backups/*/*"))
+
+
+def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change: Callable[..., None]) -> None:
+    """SIGKILL at the stage itself, twice; dvc then runs it to its end."""
+    change({"models.tiny_fresh.epochs": 12})
+    outputs = [tiny / f"models/tiny_fresh/0.5-0.{kind}" for kind in ("keras", "csv")]
+    command = [sys.executable, "-m", "stages.train", "tiny_fresh", "0.5", "0"]
+    assert subprocess.run(command, cwd=tiny, check=False).returncode == 0
+    straight = [path.read_bytes() for path in outputs]
+    for path in outputs:
+        path.unlink()
+    for _ in range(2):
+        with subprocess.Popen(command, cwd=tiny, stderr=subprocess.PIPE, text=True) as stage:
+            assert stage.stderr
+            next(line for line in stage.stderr if line.startswith("epoch"))
+            stage.kill()
+        assert not outputs[0].exists()
+    resumed = subprocess.run(command, cwd=tiny, stderr=subprocess.PIPE, text=True, check=True).stderr
+    assert "epoch 1/12" not in resumed
+    assert [path.read_bytes() for path in outputs] == straight
 
 
 def test_forced_second_run_leaves_the_lock_file_as_it_was(tiny: Path) -> None:
@@ -70,9 +96,11 @@ def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callab
 
     plots = json.loads(dvc(tiny, "plots", "diff", "main", "--json"))["data"]
     for name in ("accuracy_by_scale", "curves", "transfer"):
-        drawn = json.dumps(plots[f"plots/{name}.csv"])
-        assert '"main"' in drawn or "main" in drawn
-        assert "workspace" in drawn
+        (drawn,) = plots[f"plots/{name}.csv"]
+        points = drawn["datapoints"]
+        assert set(points) == {"main", "workspace"}
+        scales = {rev: {point.get("scale", point.get("test_scale")) for point in rows} for rev, rows in points.items()}
+        assert scales == {"main": {"0", "0.5"}, "workspace": {"0", "0.25", "0.5"}}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from noisy_mnist.errors import UserError
 from noisy_mnist.params import study
-from tests.conftest import TINY
+from tests.conftest import TINY, git
 from tools import quickstart, workspace
 
 
@@ -47,9 +47,22 @@ def test_changed_params_keep_all_else(tmp_path: Path) -> None:
     assert "# share of the training images held out" in path.read_text()
 
 
-def test_workspace_leaves_the_projects_own_results_behind(finished: Path) -> None:
-    assert (finished / ".dvc/config").exists()
-    assert not (finished / "quickstart").exists()
+def test_workspace_leaves_the_projects_own_results_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tmp_path / "project"
+    for name in ("dvc.lock", "metrics/summary.json", "plots/curves.csv", "stages/train.py", ".dvc/config"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    (project / "params.yaml").write_text("a: 1\n")
+    git(project, "init", "--quiet")
+    monkeypatch.setattr(workspace, "ROOT", project)
+    workspace.create(tmp_path / "copy", {"a": 2})
+    copied = {str(path.relative_to(tmp_path / "copy")) for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    assert {name for name in copied if not name.startswith(".git/")} == {
+        "stages/train.py",
+        ".dvc/config",
+        "params.yaml",
+    }
+    assert (tmp_path / "copy/params.yaml").read_text() == "a: 2\n"
 
 
 def test_without_git_the_message_says_to_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

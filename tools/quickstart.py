@@ -17,14 +17,10 @@ CHANGES = {
 
 def main() -> None:
     """Copy the project, run ``dvc repro`` there, print accuracy by model and scale and where the results are."""
-    try:
-        workspace.create(FOLDER, CHANGES)
-    except UserError as error:
-        sys.exit(f"quickstart: {error}")
-    status = subprocess.run(["dvc", "repro"], cwd=FOLDER, check=False).returncode
-    if status:
-        sys.exit(f"quickstart: dvc repro ended with status {status}; its message stands above")
-    subprocess.run(["dvc", "plots", "show"], cwd=FOLDER, check=True, stdout=subprocess.DEVNULL)
+    workspace.create(FOLDER, CHANGES)
+    environment = workspace.environment()
+    subprocess.run(["dvc", "repro"], cwd=FOLDER, env=environment, check=True)
+    subprocess.run(["dvc", "plots", "show"], cwd=FOLDER, env=environment, check=True, stdout=subprocess.DEVNULL)
 
     table = tables.read_csv(FOLDER / "plots/accuracy_intervals.csv")
     test = table[table["split"] == "test"].pivot_table("mean", "model", "scale", sort=False)
@@ -37,4 +33,11 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"quickstart: '{' '.join(error.cmd)}' ended with status {error.returncode}; its message stands above")
+    except (UserError, OSError) as error:
+        sys.exit(f"quickstart: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,5 +1,6 @@
 """A second workspace: a copy of the project with a DVC repository of its own and other params."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
     git clone.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
+    listed = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False, text=True)
     if listed.returncode:
         raise UserError(f"{ROOT} is no git clone ({listed.stderr.strip()}): get the project with 'git clone'")
     names = [Path(name) for name in listed.stdout.split("\0") if name]
@@ -31,7 +32,12 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     change_params(folder / "params.yaml", changes)
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, env=environment(), check=True)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without git's own variables: in a git hook they name the repository outside."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:

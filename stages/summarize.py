@@ -19,7 +19,8 @@ def main() -> None:
     files = {(model, scale, seed): f"{model}/{scale}-{seed}" for model, scale, seed in cells}
     reports = {cell: tables.read_json(Path(f"data/scores/{file}.json")) for cell, file in files.items()}
     histories = {cell: tables.read_csv(Path(f"models/{file}.csv")) for cell, file in files.items()}
-    transfer = pd.concat([tables.read_csv(Path(f"data/transfer/{model}.csv")) for model in grid.models])
+    as_written = {"train_scale": str, "test_scale": str}
+    transfer = pd.concat([pd.read_csv(Path(f"data/transfer/{model}.csv"), dtype=as_written) for model in grid.models])
 
     tables.write_json(Path("metrics/summary.json"), {"dataset": dataset, "noise": summary.summarize(reports)})
     plots = Path("plots")

@@ -97,10 +97,9 @@ def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callab
     plots = json.loads(dvc(tiny, "plots", "diff", "main", "--json"))["data"]
     for name in ("accuracy_by_scale", "curves", "transfer"):
         (drawn,) = plots[f"plots/{name}.csv"]
-        points = drawn["datapoints"]
-        assert set(points) == {"main", "workspace"}
-        scales = {rev: {point.get("scale", point.get("test_scale")) for point in rows} for rev, rows in points.items()}
-        assert scales == {"main": {"0", "0.5"}, "workspace": {"0", "0.25", "0.5"}}
+        points = drawn["content"]["data"]["values"]
+        scales = {(point["rev"], point.get("scale", point.get("test_scale"))) for point in points}
+        assert scales == {("main", "0"), ("main", "0.5")} | {("workspace", scale) for scale in ("0", "0.25", "0.5")}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_wrong_params_are_refused_before_anything_runs(
 ) -> None:
     change(changes)
     output = dvc(tiny, "repro", status=255)
-    assert ran(output) == {"check"}
+    assert ran(output) == {"check"}, output
     assert "Traceback" not in output
     for words in said:
         assert words in output

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from noisy_mnist.errors import UserError
 
@@ -43,11 +44,15 @@ def environment() -> dict[str, str]:
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:
     """Set dotted keys of a params file and leave all else, its comments included, as it is."""
     yaml = YAML()
+    yaml.width = 120
     params = yaml.load(path)
     for key, value in changes.items():
         *parents, last = key.split(".")
         section = params
         for parent in parents:
             section = section[parent]
+        if isinstance(value, list):  # on one line, as it was: a comment behind it would break the file otherwise
+            value = CommentedSeq(value)
+            value.fa.set_flow_style()
         section[last] = value
     yaml.dump(params, path)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pandas as pd
+
 from noisy_mnist import tables
 from noisy_mnist.errors import UserError
 from tools import workspace
@@ -24,6 +26,7 @@ def main() -> None:
 
     table = tables.read_csv(FOLDER / "plots/accuracy_intervals.csv")
     test = table[table["split"] == "test"].pivot_table("mean", "model", "scale", sort=False)
+    test.columns = pd.Index([f"{scale:g}" for scale in test.columns], name="scale")
     half_width = table.loc[table["split"] == "test", "ci95"].max()
     print(f"\nAccuracy on the test images of digits by noise scale (95 % interval: ± {half_width:.2f} or less)\n")
     print(test.to_string(float_format="{:.3f}".format))

@@ -18,7 +18,7 @@ from noisy_mnist.params.noise import DrawParams, NoiseParams
 from noisy_mnist.params.train import ComputeParams, FitParams
 
 OWN = (Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8")
-REMOVED = object()
+REMOVED = "<removed>"
 LAYER = "{dense: 512}, {conv: 32, kernel: 3}, {pool: 2} or {dropout: 0.5}"
 OPTIMIZERS = ("adam", "rmsprop", "sgd", "adadelta")
 PRECISIONS = ("float32", "mixed_bfloat16")

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,11 @@ def dvc(folder: Path, *words: str, status: int = 0) -> str:
     output = run.stdout.decode()
     assert run.returncode == status, output
     return output
+
+
+def ran(output: str) -> set[str]:
+    """Return the names of the stages that dvc says it ran."""
+    return set(re.findall(r"Running stage '([^']+)'", output))
 
 
 def git(folder: Path, *words: str) -> str:

@@ -1,7 +1,6 @@
 """The graph as its users run it: again, on a branch, with wrong params, and what is committed of it."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -10,13 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import dvc, git
+from tests.conftest import dvc, git, ran
 from tools.workspace import ROOT
-
-
-def ran(output: str) -> set[str]:
-    """Return the names of the stages that dvc says it ran."""
-    return set(re.findall(r"Running stage '([^']+)'", output))
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -47,7 +41,7 @@ def test_backups_are_gone_when_training_is_done(finished: Path) -> None:
 
 
 def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change: Callable[..., None]) -> None:
-    """SIGKILL at the stage itself, twice; dvc then runs it to its end."""
+    """SIGKILL at the stage itself, twice; the third run goes on to its end."""
     change({"models.tiny_fresh.epochs": 12})
     outputs = [tiny / f"models/tiny_fresh/0.5-0.{kind}" for kind in ("keras", "csv")]
     command = [sys.executable, "-m", "stages.train", "tiny_fresh", "0.5", "0"]

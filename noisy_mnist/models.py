@@ -1,6 +1,7 @@
 """Keras models: built from params, written so that equal models are equal bytes, loaded in safe mode."""
 
 import json
+import math
 import tempfile
 import zipfile
 from pathlib import Path
@@ -12,9 +13,10 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from noisy_mnist.params.models import Conv, Dense, Dropout, ModelParams, Pool
+from noisy_mnist.errors import UserError
+from noisy_mnist.params.models import AutoencoderParams, Conv, Dense, Dropout, ModelParams, OptimizerParams, Pool
 from noisy_mnist.params.train import ComputeParams
-from noisy_mnist.splits import CLASSES, IMAGE_SHAPE, take
+from noisy_mnist.splits import CLASSES, IMAGE_SHAPE, scaled, take
 
 OPTIMIZERS = {
     "adadelta": keras.optimizers.Adadelta,
@@ -39,24 +41,31 @@ def set_up(compute: ComputeParams) -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
-def build(params: ModelParams, precision: str) -> keras.Model:
-    """Return the untrained, uncompiled model: images (n, 28, 28) to class probabilities (n, 10) in float32.
+def build(params: ModelParams | AutoencoderParams, precision: str) -> keras.Model:
+    """Return the untrained, uncompiled network that params describe.
 
-    Its initial weights come from Keras' global generator: seed it first. ``precision`` is a Keras dtype policy.
+    From images (n, 28, 28) to class probabilities (n, 10) or clean images (n, 28, 28) in [0, 1], both float32. Its
+    initial weights come from Keras' global generator: seed it first. ``precision`` is a Keras dtype policy.
     """
+    return classifier(params, precision) if isinstance(params, ModelParams) else autoencoder(params, precision)
+
+
+def classifier(params: ModelParams, precision: str) -> keras.Model:
+    """Return the network of an entry of ``models``; see build."""
+    kernel = keras.regularizers.L2(params.kernel_l2) if params.kernel_l2 else None
+    activity = keras.regularizers.L2(params.activity_l2) if params.activity_l2 else None  # Keras takes the batch's mean
     stack: list[layers.Layer] = [keras.Input(IMAGE_SHAPE, name="images")]
     if any(isinstance(layer, Conv | Pool) for layer in params.layers):
         stack.append(layers.Reshape((*IMAGE_SHAPE, 1), name="channel", dtype=precision))
     flat = False
     for index, layer in enumerate(params.layers):
         match layer:
-            case Conv(conv=filters, kernel=kernel, batch_norm=batch_norm):
-                stack.append(
-                    layers.Conv2D(filters, kernel, use_bias=not batch_norm, name=f"conv_{index}", dtype=precision)
-                )
+            case Conv(conv=filters, kernel=side, batch_norm=batch_norm):
+                conv = {"use_bias": not batch_norm, "kernel_regularizer": kernel, "dtype": precision}
+                stack.append(layers.Conv2D(filters, side, name=f"conv_{index}", **conv))
                 if batch_norm:
                     stack.append(layers.BatchNormalization(name=f"batch_norm_{index}", dtype=precision))
-                stack.append(layers.ReLU(name=f"relu_{index}", dtype=precision))
+                stack.append(layers.ReLU(name=f"relu_{index}", activity_regularizer=activity, dtype=precision))
             case Pool(pool=side):
                 stack.append(layers.MaxPooling2D(side, name=f"pool_{index}", dtype=precision))
             case Dropout(dropout=rate):
@@ -65,15 +74,30 @@ def build(params: ModelParams, precision: str) -> keras.Model:
                 if not flat:
                     stack.append(layers.Flatten(name="flatten", dtype=precision))
                     flat = True
-                stack.append(layers.Dense(units, activation="relu", name=f"dense_{index}", dtype=precision))
+                dense = {"kernel_regularizer": kernel, "activity_regularizer": activity, "dtype": precision}
+                stack.append(layers.Dense(units, activation="relu", name=f"dense_{index}", **dense))
     if not flat:
         stack.append(layers.Flatten(name="flatten", dtype=precision))
     # The softmax is computed in float32 under every policy: bfloat16 keeps only three digits of a probability.
-    stack.append(layers.Dense(CLASSES, activation="softmax", name="probabilities", dtype="float32"))
-    return keras.Sequential(stack, name="classifier")
+    last = layers.Dense(CLASSES, activation="softmax", kernel_regularizer=kernel, name="probabilities", dtype="float32")
+    return keras.Sequential([*stack, last], name="classifier")
 
 
-def optimizer(params: ModelParams, steps: int) -> keras.optimizers.Optimizer:
+def autoencoder(params: AutoencoderParams, precision: str) -> keras.Model:
+    """Return the network of the section ``autoencoder``, made of two that can be used alone; see build."""
+    encoder = [keras.Input(IMAGE_SHAPE, name="images"), layers.Flatten(name="flatten", dtype=precision)]
+    for index, units in enumerate(params.encoder):
+        encoder.append(layers.Dense(units, activation="relu", name=f"dense_{index}", dtype=precision))
+    decoder = [keras.Input((params.encoder[-1],), name="code")]
+    for index, units in enumerate(params.decoder):
+        decoder.append(layers.Dense(units, activation="relu", name=f"dense_{index}", dtype=precision))
+    decoder.append(layers.Dense(math.prod(IMAGE_SHAPE), activation="sigmoid", name="pixels", dtype="float32"))
+    decoder.append(layers.Reshape(IMAGE_SHAPE, name="clean", dtype="float32"))
+    parts = [keras.Sequential(encoder, name="encoder"), keras.Sequential(decoder, name="decoder")]
+    return keras.Sequential([keras.Input(IMAGE_SHAPE, name="images"), *parts], name="autoencoder")
+
+
+def optimizer(params: OptimizerParams, steps: int) -> keras.optimizers.Optimizer:
     """Return the optimizer for a training of ``steps`` updates in all; ``cosine`` decays its rate to 0 at the last."""
     rate = params.learning_rate
     if params.schedule == "cosine":
@@ -98,12 +122,21 @@ def save(model: keras.Model, path: Path) -> None:
 
 
 def load(path: Path) -> keras.Model:
-    """Return a model written by ``save``; code inside the file is refused (safe mode)."""
-    return keras.saving.load_model(path, safe_mode=True)
+    """Return a model written by ``save``; code inside the file is refused (safe mode).
+
+    Raises UserError if the file is missing, damaged, or no such model.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} not found: run the stage that writes it with 'dvc repro'")
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # Keras, h5py and zipfile raise what they like for bytes that are no model
+        problem = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} holds no model of this project ({problem}): delete it and run 'dvc repro'") from None
 
 
 def predict(model: keras.Model, images: NDArray[Any]) -> NDArray[np.float32]:
-    """Return class probabilities (n, 10) of images (n, 28, 28), which may be a memory map, with dropout off."""
+    """Return what ``model`` says of images (n, 28, 28), which may be a memory map, with dropout off; see build."""
     starts = range(0, len(images), PREDICT_BATCH)
-    batches = (take(images, slice(start, start + PREDICT_BATCH)).astype(np.float32) for start in starts)
+    batches = (scaled(take(images, slice(start, start + PREDICT_BATCH))) for start in starts)
     return np.concatenate([model.predict_on_batch(batch) for batch in batches])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from noisy_mnist.splits import take
+from noisy_mnist.splits import scaled, take
 
 Apply = Callable[[NDArray[np.float32], float, np.random.Generator], NDArray[np.float32]]
 
@@ -19,7 +19,7 @@ Apply = Callable[[NDArray[np.float32], float, np.random.Generator], NDArray[np.f
 BLOCK = 500
 
 # Two bytes a pixel, half of float32. Rounding changes a value v by at most |v|·2^-11: at most 0.00025 for a pixel
-# in [0, 1], a sixteenth of the step between two grey levels, and always below a thousandth of the noise itself.
+# in [0, 1], a sixteenth of the step between two grey levels.
 STORED = np.float16
 
 
@@ -74,7 +74,7 @@ def add(
     images: (n, 28, 28), uint8 from 0 to 255, scaled to [0, 1] before the noise. kind: a key of KINDS.
     clip: bring values outside [0, 1] to its ends. Returns (n, 28, 28) in the dtype STORED.
     """
-    noisy = KINDS[kind].apply(images.astype(np.float32) / np.float32(255), scale, rng)
+    noisy = KINDS[kind].apply(scaled(images), scale, rng)
     if clip:
         np.clip(noisy, 0, 1, out=noisy)
     return noisy.astype(STORED)

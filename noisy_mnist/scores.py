@@ -59,6 +59,17 @@ def brier(probabilities: Probabilities, labels: Labels) -> float:
     return float((distance**2).sum(axis=1).mean())
 
 
+def pixel_loss(restored: NDArray[np.float32], clean: NDArray[np.uint8]) -> float:
+    """Return the mean binary cross-entropy of a pixel in nats, as Keras computes it.
+
+    restored: images (n, 28, 28) in [0, 1]. clean: the same images as they should be, uint8 from 0 to 255.
+    """
+    epsilon = 1e-7
+    p = np.clip(restored.astype(np.float64), epsilon, 1 - epsilon)
+    y = clean / 255
+    return float(-(y * np.log(p) + (1 - y) * np.log(1 - p)).mean())
+
+
 def report(probabilities: Probabilities, labels: Labels) -> dict[str, Any]:
     """Return all scores of one split as plain numbers and lists."""
     counts = confusion(probabilities, labels)

@@ -78,3 +78,11 @@ def take(images: NDArray[Any], chosen: slice | NDArray[np.int64]) -> NDArray[Any
     if mapped is not None:
         mapped.madvise(mmap.MADV_DONTNEED)
     return copy
+
+
+def scaled(images: NDArray[Any]) -> NDArray[np.float32]:
+    """Return images as float32: clean ones (uint8) from 0 to 1, noisy ones (float16) as they are."""
+    grey = images.astype(np.float32)
+    if images.dtype == np.uint8:
+        grey /= np.float32(255)
+    return grey

@@ -1,12 +1,15 @@
 """Reading and writing the small results: JSON and CSV, whole or not at all, and the same bytes for equal content."""
 
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from noisy_mnist import files
+from noisy_mnist.errors import UserError
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -16,8 +19,9 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return the content of a JSON file. Raises UserError if it is missing or damaged."""
+    with _readable(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -26,6 +30,21 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(partial, index=False)
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """Return a table with exactly the floats that were written."""
-    return pd.read_csv(path)
+def read_csv(path: Path, text: Iterable[str] = ()) -> pd.DataFrame:
+    """Return a table with exactly the floats that were written. Raises UserError if it is missing or damaged.
+
+    text: columns to keep as they are written, such as scales in the names of stages.
+    """
+    with _readable(path):
+        return pd.read_csv(path, dtype=dict.fromkeys(text, str))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what reading ``path`` raises into a UserError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} not found: run the stage that writes it with 'dvc repro'") from None
+    except ValueError as error:  # what is no JSON, no CSV, no UTF-8
+        raise UserError(f"{path} is damaged ({error}): delete it and run 'dvc repro'") from None

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from noisy_mnist import files, models, noise, scores
 from noisy_mnist.errors import UserError
-from noisy_mnist.params.models import ModelParams
+from noisy_mnist.params.models import AutoencoderParams, ModelParams
 from noisy_mnist.params.noise import DrawParams
-from noisy_mnist.splits import IMAGE_SHAPE, SPLITS, Split, take
+from noisy_mnist.params.train import FitParams
+from noisy_mnist.splits import IMAGE_SHAPE, SPLITS, Split, scaled, take
 
 # Images that are gathered, given noise and handed to TensorFlow at a time, as whole batches, and trained on in one
 # call: enough to hide the cost of the call, few enough that memory does not grow with the data set.
@@ -31,7 +32,6 @@ BATCHES_AHEAD = 8
 # The streams of random numbers that one (seed, epoch) is the key of; noise on files uses the streams of SPLITS.
 ORDER, FRESH_NOISE, DROPOUT = range(len(SPLITS), len(SPLITS) + 3)
 
-Curve = dict[str, Split]
 Row = dict[str, Any]
 Report = Callable[[list[Row]], None]
 
@@ -45,14 +45,32 @@ class FreshNoise:
 
 
 @dataclass(frozen=True)
-class Training:
-    """All that the weights of a trained model depend on, beside the versions of the libraries."""
+class Examples:
+    """Images (n, 28, 28), uint8 if clean or float16 if noisy, and what a network should make of them.
 
-    model: ModelParams
+    targets: the labels (n,), or the clean images (n, 28, 28), both uint8.
+    """
+
+    images: NDArray[Any]
+    targets: NDArray[np.uint8]
+
+
+Curve = dict[str, Examples]
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that the weights of a trained network depend on, beside the versions of the libraries.
+
+    section: where params.yaml describes the network, for messages.
+    """
+
+    section: str
+    model: ModelParams | AutoencoderParams
     precision: str
     threads: int
     seed: int
-    examples: Split
+    examples: Examples
     fresh: FreshNoise | None
 
     @property
@@ -67,42 +85,62 @@ class Training:
         The fewer than batch_size examples that are left, others in each epoch, are not used: a fixed shape of the
         batch makes a step of the MLP a fifth faster.
         """
-        return len(self.examples.labels) // self.model.batch_size
+        return len(self.examples.targets) // self.model.batch_size
 
     def fingerprint(self, curve: Curve) -> str:
         """Return a digest of everything that weights and history depend on, the code that makes them included."""
         digest = hashlib.sha256()
         settings: list[Any] = [self.model.model_dump(), self.precision, self.threads, self.seed]
         settings += [self.fresh and [self.fresh.draw.model_dump(), self.fresh.scale]]
-        settings += [{name: len(split.labels) for name, split in curve.items()}]
+        settings += [{name: len(part.targets) for name, part in curve.items()}]
         settings += [keras.__version__, tf.__version__, np.__version__, sys.version]
         digest.update(json.dumps(settings).encode())
-        for start in range(0, len(self.examples.labels), CHUNK):
-            digest.update(take(self.examples.images, slice(start, start + CHUNK)).data)
-        digest.update(self.examples.labels.data)
+        for start in range(0, len(self.examples.targets), CHUNK):
+            chunk = slice(start, start + CHUNK)
+            digest.update(take(self.examples.images, chunk).data)
+            digest.update(take(self.examples.targets, chunk).data)
         for name in sorted(name for name in sys.modules if name.startswith("noisy_mnist.")):
             digest.update(Path(str(sys.modules[name].__file__)).read_bytes())
         return digest.hexdigest()
 
 
-def fit(training: Training, curve: Curve, backup: Path, report: Report) -> tuple[keras.Model, list[Row]]:
-    """Train a model and return it with its history.
+def classification(
+    name: str, model: ModelParams, fit: FitParams, seed: int, split: Split, fresh: FreshNoise | None = None
+) -> Training:
+    """Return the training of the entry ``name`` of ``models`` on the labels of a split."""
+    precision = model.precision or fit.precision
+    return Training(f"models.{name}", model, precision, fit.threads, seed, labelled(split), fresh)
 
-    curve: the images scored after every epoch with dropout off, by split. backup: the file that holds the last
+
+def labelled(split: Split) -> Examples:
+    """Return images with their labels as what to make of them."""
+    return Examples(split.images, split.labels)
+
+
+def curve(train: Split, validation: Split, images: int) -> Curve:
+    """Return what a classifier's history is scored on: the first ``images`` of train, and all of validation."""
+    return {"train": labelled(train.first(images)), "validation": labelled(validation)}
+
+
+def fit(training: Training, curve: Curve, backup: Path, report: Report) -> tuple[keras.Model, list[Row]]:
+    """Train a network and return it with its history.
+
+    curve: the examples scored after every epoch with dropout off, by split. backup: the file that holds the last
     finished epoch; if it is there and of the same training, the training goes on from it. The caller deletes it
     when the results are safe. report: called with the newest rows of the history after every epoch.
 
-    Returns the model, without its optimizer, and the history: a row with epoch (from 1), split, accuracy and loss for
-    every epoch and split. Raises UserError if there are fewer examples than one batch takes.
+    Returns the network, without its optimizer, and the history: a row with epoch (from 1), split, accuracy (of a
+    classifier) and loss for every epoch and split. Raises UserError if there are fewer examples than one batch takes.
     """
     if training.steps == 0:
-        found, most = training.model.batch_size, len(training.examples.labels)
-        raise UserError(f"params.yaml: batch_size: found {found}. Expected at most the {most} training images")
+        found, most = training.model.batch_size, len(training.examples.targets)
+        key = f"params.yaml: {training.section}.batch_size"
+        raise UserError(f"{key}: found {found}. Expected at most the {most} training images")
     keras.utils.set_random_seed(training.seed)
     model = models.build(training.model, training.precision)
     model.compile(
         optimizer=models.optimizer(training.model, training.steps * training.model.epochs),
-        loss="sparse_categorical_crossentropy",
+        loss="sparse_categorical_crossentropy" if training.examples.targets.ndim == 1 else "binary_crossentropy",
         # On 2 Zen 5 cores an epoch of the 512-512 MLP takes 1.67 s with XLA and 0.95 s without (one thread), and XLA
         # makes convolutions on a CPU several times slower. Keras turns it off anyway where operations must be
         # deterministic (models.set_up).
@@ -116,7 +154,7 @@ def fit(training: Training, curve: Curve, backup: Path, report: Report) -> tuple
     for epoch in range(done + 1, training.model.epochs + 1):
         seed_dropout(model, training.seed, epoch)
         model.fit(batches(training, epoch), epochs=1, shuffle=False, verbose=0)
-        rows = [{"epoch": epoch, "split": name, **score(model, split)} for name, split in curve.items()]
+        rows = [{"epoch": epoch, "split": name, **score(model, part)} for name, part in curve.items()]
         history += rows
         store(model, history, backup, fingerprint)
         report(rows)
@@ -126,11 +164,13 @@ def fit(training: Training, curve: Curve, backup: Path, report: Report) -> tuple
 
 
 def batches(training: Training, epoch: int) -> tf.data.Dataset:
-    """Return one epoch of (images float32 (batch, 28, 28), labels uint8 (batch,)).
+    """Return one epoch of (images float32 (batch, 28, 28), labels uint8 (batch,) or clean images like the others).
 
     A thread of tf.data prepares them while the model trains. tf.data has no keyed shuffle, so the order is NumPy's.
     """
-    signature = (tf.TensorSpec((None, *IMAGE_SHAPE), tf.float32), tf.TensorSpec((None,), tf.uint8))
+    shape = training.examples.targets.shape[1:]
+    target = tf.TensorSpec((None, *shape), tf.float32 if shape else tf.uint8)
+    signature = (tf.TensorSpec((None, *IMAGE_SHAPE), tf.float32), target)
     chunks = tf.data.Dataset.from_generator(lambda: examples(training, epoch), output_signature=signature)
     counted = tf.data.experimental.assert_cardinality(training.steps)  # or Keras warns that the data ran out
     whole = chunks.prefetch(2).rebatch(training.model.batch_size, drop_remainder=True).apply(counted)
@@ -141,18 +181,18 @@ def batches(training: Training, epoch: int) -> tf.data.Dataset:
     return whole.prefetch(BATCHES_AHEAD).with_options(options)
 
 
-def examples(training: Training, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.uint8]]]:
+def examples(training: Training, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:
     """Yield all examples in the order of this epoch, a chunk at a time, with fresh noise if the training has it."""
-    images, labels = training.examples.images, training.examples.labels
-    order = noise.generator(training.seed, ORDER, epoch).permutation(len(labels))
+    images, targets = training.examples.images, training.examples.targets
+    order = noise.generator(training.seed, ORDER, epoch).permutation(len(targets))
     for index, start in enumerate(range(0, len(order), training.chunk)):
         chosen = order[start : start + training.chunk]
-        chunk = take(images, chosen)
+        chunk, wanted = take(images, chosen), take(targets, chosen)
         if training.fresh:
             draw = training.fresh.draw
             rng = noise.generator(draw.seed, FRESH_NOISE, training.seed, epoch, index)
             chunk = noise.add(chunk, draw.kind, training.fresh.scale, draw.clip, rng)
-        yield chunk.astype(np.float32), labels[chosen]
+        yield scaled(chunk), wanted if wanted.ndim == 1 else scaled(wanted)
 
 
 def seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
@@ -164,13 +204,12 @@ def seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
             state.assign(words.astype(state.dtype))
 
 
-def score(model: keras.Model, split: Split) -> dict[str, float]:
-    """Return accuracy and loss of ``model`` on a split, with dropout off."""
-    probabilities = models.predict(model, split.images)
-    return {
-        "accuracy": scores.accuracy(probabilities, split.labels),
-        "loss": scores.loss(probabilities, split.labels),
-    }
+def score(model: keras.Model, part: Examples) -> dict[str, float]:
+    """Return accuracy (of a classifier) and loss of ``model`` on examples, with dropout off."""
+    outputs = models.predict(model, part.images)
+    if part.targets.ndim > 1:
+        return {"loss": scores.pixel_loss(outputs, part.targets)}
+    return {"accuracy": scores.accuracy(outputs, part.targets), "loss": scores.loss(outputs, part.targets)}
 
 
 def store(model: keras.Model, history: list[Row], backup: Path, fingerprint: str) -> None:

@@ -12,7 +12,7 @@ from noisy_mnist import models, noise, training
 from noisy_mnist.errors import UserError
 from noisy_mnist.params.models import ModelParams
 from noisy_mnist.params.noise import DrawParams
-from noisy_mnist.params.train import ComputeParams
+from noisy_mnist.params.train import ComputeParams, FitParams
 from noisy_mnist.splits import Split
 
 MLP = [{"dense": 12}, {"dropout": 0.3}, {"dense": 8}, {"dropout": 0.2}]
@@ -21,7 +21,7 @@ DRAW = DrawParams(kind="gaussian", clip=False, seed=5)
 RNG = np.random.default_rng(0)
 CLEAN = Split(RNG.integers(0, 256, (210, 28, 28), dtype=np.uint8), RNG.integers(0, 10, 210).astype(np.uint8))
 NOISY = Split(np.concatenate(list(noise.blocks(CLEAN.images, "gaussian", 0, False, 5, 0))), CLEAN.labels)
-CURVE = {"train": NOISY.first(50), "validation": NOISY.first(30)}
+CURVE = training.curve(NOISY, NOISY.first(30), 50)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,14 +35,10 @@ def job(layers: list[dict[str, Any]], fresh: float | None = None, **changes: Any
     settings = {"layers": layers, "optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 4} | changes
     seed = settings.pop("seed", 0)
     precision = settings.pop("precision", "float32")
-    return training.Training(
-        ModelParams.model_validate(settings),
-        precision,
-        1,
-        seed,
-        NOISY if fresh is None else CLEAN,
-        None if fresh is None else training.FreshNoise(DRAW, fresh),
-    )
+    model, fitting = ModelParams.model_validate(settings), FitParams(threads=1, precision=precision, curve_images=50)
+    if fresh is None:
+        return training.classification("tiny", model, fitting, seed, NOISY)
+    return training.classification("tiny", model, fitting, seed, CLEAN, training.FreshNoise(DRAW, fresh))
 
 
 def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[list[np.ndarray], list[training.Row]]:
@@ -137,7 +133,7 @@ def test_fresh_noise_differs_between_epochs_and_seeds() -> None:
 
     def drawn(seed: int, epoch: int) -> bytes:
         """Return all noise of an epoch."""
-        task = dataclasses.replace(job(MLP, fresh=1.0, seed=seed), examples=black)
+        task = dataclasses.replace(job(MLP, fresh=1.0, seed=seed), examples=training.labelled(black))
         return b"".join(images.tobytes() for images, _ in training.examples(task, epoch))
 
     assert len({drawn(0, 1), drawn(0, 2), drawn(0, 3), drawn(1, 1)}) == 4
@@ -151,7 +147,7 @@ def test_batches_are_whole_and_the_rest_is_left_out() -> None:
 
 
 def test_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"batch_size: found 211.*at most the 210"):
+    with pytest.raises(UserError, match=r"models\.tiny\.batch_size: found 211.*at most the 210"):
         fit(job(MLP, batch_size=211), tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The section ``models`` of ``params.yaml``: what each model is and how it is trained."""
+"""The sections ``models`` and ``autoencoder`` of ``params.yaml``: what each network is and how it is trained."""
 
 from typing import Annotated, Any, Literal
 
@@ -58,15 +58,26 @@ def _layer(value: Any, _check: Any) -> Dense | Conv | Pool | Dropout:
 Layer = Annotated[Dense | Conv | Pool | Dropout, WrapValidator(_layer)]
 
 
-class ModelParams(Section):
-    """One entry of ``models``. A softmax over the ten classes follows the last layer."""
+class OptimizerParams(Section):
+    """How a network is fitted."""
 
-    layers: list[Layer]
     optimizer: Literal["adam", "rmsprop", "sgd", "adadelta"]
     learning_rate: float = Field(gt=0)
     schedule: Literal["constant", "cosine"] = "constant"
     batch_size: int = Field(ge=1)
     epochs: int = Field(ge=1)
+
+
+class ModelParams(OptimizerParams):
+    """One entry of ``models``. A softmax over the ten classes follows the last layer.
+
+    kernel_l2: the loss grows by this factor times the sum of squares of all weights but biases and batch norm's.
+    activity_l2: by this factor times the sum of squares of an image's activations after each relu.
+    """
+
+    layers: list[Layer]
+    kernel_l2: float = Field(default=0, ge=0)
+    activity_l2: float = Field(default=0, ge=0)
     fresh_noise: bool = False
     precision: Precision | None = None
 
@@ -84,3 +95,15 @@ class ModelParams(Section):
                 if side < 1:
                     raise ValueError(f"layers[{index}]: nothing is left of the 28×28 image: use fewer or smaller ones")
         return self
+
+
+class AutoencoderParams(OptimizerParams):
+    """The section ``autoencoder``: a network from noisy images through a narrow code back to clean images.
+
+    encoder: units of the dense layers from the 784 pixels to the code, which is the last of them; decoder: from the
+    code to the 784 pixels. All have relu, the pixels a sigmoid.
+    """
+
+    encoder: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    decoder: list[Annotated[int, Field(ge=1)]]
+    seed: int = Field(ge=0, lt=2**32)

@@ -1,0 +1,28 @@
+"""What a training shows of itself: a bar in a terminal, a line an epoch in a log."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+
+@contextmanager
+def epochs(total: int) -> Iterator[Callable[[list[dict[str, Any]]], None]]:
+    """Yield the function to call after each of ``total`` epochs with its rows of the history (see training.fit)."""
+    with tqdm(total=total, unit="epoch", disable=None) as bar:
+
+        def show(rows: list[dict[str, Any]]) -> None:
+            """Show the newest epoch."""
+            epoch = rows[0]["epoch"]
+            parts = [
+                f"{row['split']} " + " ".join(f"{key} {row[key]:.4f}" for key in ("accuracy", "loss") if key in row)
+                for row in rows
+            ]
+            if bar.disable:
+                print(f"epoch {epoch}/{total}: {', '.join(parts)}", file=sys.stderr, flush=True)
+            bar.set_postfix_str(", ".join(parts))
+            bar.update(epoch - bar.n)
+
+        yield show

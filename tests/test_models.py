@@ -89,7 +89,7 @@ def test_file_with_code_inside_is_refused(tmp_path: Path) -> None:
     layer = keras.layers.Lambda(lambda value: value + 1)
     model = keras.Sequential([keras.Input((2,)), layer])
     models.save(model, tmp_path / "code.keras")
-    with pytest.raises(UserError, match="(?s)code.keras holds no model.*unsafe.*delete it"):
+    with pytest.raises(UserError, match=r"(?s)code\.keras holds no model.*unsafe.*delete it"):
         models.load(tmp_path / "code.keras")
 
 

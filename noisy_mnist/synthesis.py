@@ -1,0 +1,38 @@
+"""New digits: codes drawn from a distribution fitted to the codes of training images, and how good they are."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
+
+from noisy_mnist.noise import generator
+from noisy_mnist.splits import CLASSES
+
+Array = NDArray[np.float32]
+
+
+def by_class(codes: Array, labels: NDArray[np.uint8], count: int, seed: int) -> Array:
+    """Return ``count`` new codes of each class in turn, shape (10 · count, d).
+
+    codes: (n, d) of training images, after a relu, labels (n,). A normal distribution is fitted to the codes of each
+    class, its mean and its covariance; what is drawn below 0, where no code is, becomes 0.
+    """
+    drawn = []
+    for digit in range(CLASSES):
+        own = codes[labels == digit].astype(np.float64)
+        rng = generator(seed, digit)
+        drawn.append(rng.multivariate_normal(own.mean(axis=0), np.cov(own.T), count, method="eigh"))
+    return np.concatenate(drawn).clip(0).astype(np.float32)
+
+
+def noise(width: int, count: int, seed: int) -> Array:
+    """Return ``count`` codes (count, width) that know nothing of digits: standard normal."""
+    return generator(seed, CLASSES).standard_normal((count, width), dtype=np.float32)
+
+
+def diversity(images: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:
+    """Return the mean distance (Euclidean, pixels in [0, 1]) between two images of one class, as a mean over classes.
+
+    images: (n, 28, 28), at least two of each class that labels (n,) hold.
+    """
+    flat = images.reshape(len(images), -1)
+    return float(np.mean([pdist(flat[labels == digit]).mean() for digit in np.unique(labels)]))

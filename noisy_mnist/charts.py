@@ -21,6 +21,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vPX"
 ACCURACY = "accuracy (share of images)"
 SCALE = "noise scale"
+COLUMNS = 3
 mpl.rc("axes", grid=True)
 mpl.rc("axes.spines", right=False, top=False)
 mpl.rc("figure.constrained_layout", use=True)
@@ -37,18 +38,17 @@ def noisy_images(copies: dict[str, NDArray[np.float16]]) -> Figure:
     axes = figure.subplots(count, len(copies), squeeze=False)
     for column, (scale, images) in enumerate(copies.items()):
         for row, image in enumerate(images):
-            ax = axes[row, column]
-            ax.imshow(image.astype(np.float32), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            ax.set_axis_off()
+            show_image(axes[row, column], image)
         axes[0, column].set_title(f"scale {scale}" if float(scale) else f"original\n(scale {scale})")
     figure.suptitle("Values below 0 are shown black, above 1 white", fontsize=9, color="0.4")
     return figure
 
 
-def accuracy_by_scale(points: pd.DataFrame, baseline: float = 1 / CLASSES) -> Figure:
-    """Show training and test accuracy against scale, a line a model.
+def accuracy_by_scale(points: pd.DataFrame, limit: pd.DataFrame, baseline: float = 1 / CLASSES) -> Figure:
+    """Show training and test accuracy against scale, a line a model, and the limit beside test accuracy.
 
-    points: model, scale, split, mean, ci95. Scales are evenly spaced: on a linear axis the small ones would coincide.
+    points: model, scale, split, mean, ci95. limit: scale, accuracy. Scales are evenly spaced: on a linear axis the
+    small ones would coincide.
     """
     figure = Figure(figsize=(9.5, 4.3))
     axes = figure.subplots(1, 2, sharey=True)
@@ -58,10 +58,13 @@ def accuracy_by_scale(points: pd.DataFrame, baseline: float = 1 / CLASSES) -> Fi
         for index, model in enumerate(models):
             line = points[(points["model"] == model) & (points["split"] == split)].sort_values("scale")
             x = np.array([scales.index(scale) for scale in line["scale"]]) + 0.06 * (index - (len(models) - 1) / 2)
-            ax.errorbar(x, line["mean"], line["ci95"], label=model, **_look(index), capsize=2, linewidth=1.4)
+            ax.errorbar(x, line["mean"], line["ci95"], label=model, **look(index), capsize=2, linewidth=1.4)
         ax.axhline(baseline, color="0.6", linestyle=":", linewidth=1)
         ax.set(title=f"{split} images", xlabel=SCALE, ylim=(0, 1.02))
         ax.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])
+    reached = limit.sort_values("scale")["accuracy"]
+    axes[1].plot(range(len(scales)), reached, color="0.2", linestyle="--", label="limit: exact posterior")
+    axes[1].legend(handles=axes[1].get_lines()[-1:], loc="lower left", bbox_to_anchor=(0, 0.14))
     axes[0].annotate("guessing", (0, baseline), (0, -11), textcoords="offset points", fontsize=8, color="0.5")
     axes[0].set_ylabel(ACCURACY)
     axes[0].legend(loc="lower left", bbox_to_anchor=(0, 0.14))
@@ -74,18 +77,14 @@ def curves(points: pd.DataFrame) -> Figure:
     points: model, scale, epoch, split (train, validation), accuracy; several seeds are averaged.
     """
     models, scales = list(points["model"].unique()), sorted(points["scale"].unique())
-    columns = min(3, len(models))
-    figure = Figure(figsize=(3.3 * columns + 1.2, 2.9 * -(-len(models) // columns)))
-    axes = figure.subplots(-(-len(models) // columns), columns, sharey=True, squeeze=False).ravel()
+    figure, axes = _panels(models, 3.3, 2.9, beside=1.2, sharey=True)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.88, len(scales)))
     for ax, model in zip(axes, models, strict=False):
         for colour, scale in zip(colours, scales, strict=True):
             for split, style in (("train", "--"), ("validation", "-")):
                 _epochs(ax, points, model, scale, split, color=colour, linestyle=style, label=f"{scale:g}")
         ax.set(title=model, ylim=(0, 1.02))
-    for ax in axes[len(models) :]:
-        ax.set_axis_off()
-    for ax in axes[::columns]:
+    for ax in axes[::COLUMNS]:
         ax.set_ylabel(ACCURACY)
     lines = axes[0].get_lines()
     named = {f"scale {line.get_label()}": line for line in lines[1::2]}
@@ -118,17 +117,13 @@ def transfer(points: pd.DataFrame) -> Figure:
     points: model, train_scale, test_scale, seed, accuracy.
     """
     models, scales = list(points["model"].unique()), sorted(points["test_scale"].unique())
-    columns = min(3, len(models))
-    figure = Figure(figsize=(0.55 * len(scales) * columns + 2, (0.5 * len(scales) + 0.7) * -(-len(models) // columns)))
-    axes = figure.subplots(-(-len(models) // columns), columns, squeeze=False).ravel()
+    figure, axes = _panels(models, 0.55 * len(scales), 0.5 * len(scales) + 0.7, beside=2)
     for ax, model in zip(axes, models, strict=False):
         rows = points[points["model"] == model]
         matrix = rows.pivot_table("accuracy", "train_scale", "test_scale")
         _matrix(ax, matrix.to_numpy(), [f"{scale:g}" for scale in matrix.index], "{:.2f}", 1)
         ax.set(title=model, xlabel="scale of the test images")
-    for ax in axes[len(models) :]:
-        ax.set_axis_off()
-    for ax in axes[::columns]:
+    for ax in axes[::COLUMNS]:
         ax.set_ylabel("scale of the training images")
     return figure
 
@@ -139,21 +134,38 @@ def confusion(counts: pd.DataFrame, scale: float) -> Figure:
     counts: model, scale, label, predicted, count.
     """
     models = list(counts["model"].unique())
-    columns = min(3, len(models))
-    figure = Figure(figsize=(3.6 * columns, 3.6 * -(-len(models) // columns)))
-    axes = figure.subplots(-(-len(models) // columns), columns, squeeze=False).ravel()
+    figure, axes = _panels(models, 3.6, 3.6)
     for ax, model in zip(axes, models, strict=False):
         rows = counts[(counts["model"] == model) & (counts["scale"] == scale)]
         matrix = rows.pivot_table("count", "label", "predicted", aggfunc="sum").to_numpy(dtype=float)
         shares = 100 * matrix / matrix.sum(axis=1, keepdims=True)
         _matrix(ax, shares, [str(digit) for digit in range(CLASSES)], "{:.0f}", 100)
         ax.set(title=f"{model}, scale {scale:g}", xlabel="read as", ylabel="digit")
-    for ax in axes[len(models) :]:
-        ax.set_axis_off()
     return figure
 
 
-def _look(index: int) -> dict[str, str]:
+def _panels(
+    names: list[Any], width: float, height: float, beside: float = 0, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each name, COLUMNS to a row, and the panels.
+
+    width, height: of a panel, in inches; beside: more width, for a legend or a shared label.
+    """
+    columns, rows = min(COLUMNS, len(names)), -(-len(names) // COLUMNS)
+    figure = Figure(figsize=(width * columns + beside, height * rows))
+    axes = list(figure.subplots(rows, columns, sharey=sharey, squeeze=False).ravel())
+    for ax in axes[len(names) :]:
+        ax.set_axis_off()
+    return figure, axes[: len(names)]
+
+
+def show_image(ax: Axes, image: NDArray[np.float16]) -> None:
+    """Draw a grey image (28, 28): values of 0 and below black, of 1 and above white."""
+    ax.imshow(image.astype(np.float32), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+
+
+def look(index: int) -> dict[str, str]:
     """Return colour and marker of the index-th model."""
     return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
 

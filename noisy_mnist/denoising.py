@@ -16,6 +16,8 @@ from noisy_mnist.params.noise import DrawParams
 from noisy_mnist.params.train import FitParams
 from noisy_mnist.splits import SPLITS, Split
 
+Images = NDArray[np.floating[Any]]
+
 # structural_similarity compares windows of 7×7 pixels.
 SSIM_MARGIN = 3
 
@@ -56,21 +58,20 @@ def fit(
         return training.fit(job, curve, backup, report)
 
 
-def psnr(images: NDArray[np.floating[Any]], clean: NDArray[np.float32]) -> float | None:
+def psnr(images: Images, clean: Images) -> float | None:
     """Return the peak signal-to-noise ratio in dB over all pixels of images in [0, 1]; None if they are equal."""
     if np.array_equal(images, clean):
         return None
-    return float(peak_signal_noise_ratio(clean, images.astype(np.float32), data_range=1))
+    return float(peak_signal_noise_ratio(clean.astype(np.float64), images.astype(np.float64), data_range=1))
 
 
-def ssim(images: NDArray[np.floating[Any]], clean: NDArray[np.float32]) -> float:
+def ssim(images: Images, clean: Images) -> float:
     """Return the structural similarity (Wang et al. 2004), at most 1, of images (n, 28, 28), as a mean over images.
 
     The images stand in one column for speed: the windows that reach into a neighbour are left out, as the windows
     that reach over the border of a single image are.
     """
-    width = clean.shape[-1]
-    columns = clean.reshape(-1, width), images.astype(np.float32).reshape(-1, width)
+    columns = (array.reshape(-1, array.shape[-1]).astype(np.float32) for array in (clean, images))
     _, local = structural_similarity(*columns, data_range=1, full=True)
     inner = slice(SSIM_MARGIN, -SSIM_MARGIN)
     return float(local.reshape(clean.shape)[:, inner, inner].mean(dtype=np.float64))

@@ -63,7 +63,7 @@ def gaussian(clean: Array, scale: float, clip: bool) -> LogLikelihood:
 
 @known
 def salt_and_pepper(clean: Array, scale: float, clip: bool) -> LogLikelihood:  # noqa: ARG001 - it stays within [0, 1]
-    """Return, for salt and pepper, that of images cut at half grey, whose pixels change sides with probability scale / 2.
+    """Return, for salt and pepper, that of images cut at half grey: a pixel changes sides with probability scale / 2.
 
     Without the cut every likelihood would be 0: a grey pixel that was kept equals that of no other image.
     """
@@ -75,7 +75,7 @@ def salt_and_pepper(clean: Array, scale: float, clip: bool) -> LogLikelihood:  #
     def log_likelihood(noisy: Array) -> Array:
         """Count the pixels on different sides."""
         seen = (noisy >= 0.5).astype(np.float32)
-        return ratio * (seen.sum(axis=1, keepdims=True) + count - 2 * (seen @ bright))
+        return np.asarray(ratio * (seen.sum(axis=1, keepdims=True) + count - 2 * (seen @ bright)))
 
     return log_likelihood
 

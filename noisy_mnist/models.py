@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -106,19 +107,27 @@ def optimizer(params: OptimizerParams, steps: int) -> keras.optimizers.Optimizer
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Write ``model`` as ``.keras`` without the date that Keras puts into it: equal models give equal bytes.
+    """Write ``model`` as ``.keras`` without what differs between equal models: they give equal bytes.
 
     Give ``path`` a temporary name (files.replacing): it is written in place.
     """
     with tempfile.TemporaryDirectory() as folder:
-        dated = Path(folder) / "model.keras"
-        keras.saving.save_model(model, dated)
-        with zipfile.ZipFile(dated) as source, zipfile.ZipFile(path, "w") as target:
+        raw = Path(folder) / "model.keras"
+        keras.saving.save_model(model, raw)
+        with zipfile.ZipFile(raw) as source, zipfile.ZipFile(path, "w") as target:
             for name in sorted(source.namelist()):
-                content = source.read(name)
-                if name == "metadata.json":
-                    content = json.dumps({**json.loads(content), "date_saved": "1980-01-01@00:00:00"}).encode()
-                target.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), content)
+                target.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), _reproducible(name, source.read(name)))
+
+
+def _reproducible(name: str, content: bytes) -> bytes:
+    """Return a part of a ``.keras`` file without the date, and with objects numbered instead of named by address."""
+    if name == "metadata.json":
+        return json.dumps({**json.loads(content), "date_saved": "1980-01-01@00:00:00"}).encode()
+    if name == "config.json":
+        numbers: dict[bytes, int] = {}
+        address = rb'(?<="shared_object_id": )\d+'
+        return re.sub(address, lambda found: b"%d" % numbers.setdefault(found[0], len(numbers)), content)
+    return content
 
 
 def load(path: Path) -> keras.Model:

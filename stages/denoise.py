@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from noisy_mnist import denoising, files, models, params, scores, splits, tables
+from noisy_mnist import denoising, files, models, noise, params, scores, splits, tables
 from noisy_mnist.params.denoise import Levels, NoiseSeed
 from noisy_mnist.params.train import ComputeParams
 from noisy_mnist.stage import run
@@ -25,7 +25,7 @@ def main(classifier_name: str, seed: str) -> None:
     autoencoder = models.load(Path("models/autoencoder.keras"))
     classifier = models.load(Path("models") / classifier_name / f"0-{seed}.keras")
     test = splits.load(Path("data/clean"), "test")
-    clean = splits.scaled(test.images)
+    clean = splits.scaled(test.images).astype(noise.STORED)  # rounded as the noisy ones are: equal at level 0
 
     rows, gains, shown = [], [], []
     for level in levels:

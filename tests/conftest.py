@@ -28,6 +28,16 @@ TINY = {
     "train.curve_images": 100,
     "models.tiny": TINY_MODEL,
     "models.tiny_fresh": TINY_CNN,
+    "weight_decay.model": "tiny",
+    "weight_decay.factors": [0, 0.001],
+    "weight_decay.seeds": [0],
+    "autoencoder.encoder": [16, 8],
+    "autoencoder.decoder": [16],
+    "autoencoder.epochs": 2,
+    "denoise.classifier": "tiny_fresh",
+    "denoise.levels": [0, 0.2, 0.5, 1],
+    "denoise.control_levels": [0.5],
+    "synthesize.digits": 10,
     "figures.scale": 0.5,
 }
 

@@ -24,11 +24,12 @@ INTERVALS = table(model=MODELS, scale=SCALES, split=("train", "validation", "tes
     columns={"accuracy": "mean"}
 )
 CURVES = table(model=MODELS, scale=SCALES, seed=(0, 1), epoch=(1, 2, 3), split=("train", "validation"))
+LIMIT = table(scale=SCALES[::-1])
 TRANSFER = table(model=MODELS, train_scale=SCALES, test_scale=SCALES, seed=(0, 1))
 COUNTS = table(model=MODELS, scale=SCALES, label=tuple(range(10)), predicted=tuple(range(10)))
 FIGURES = {
     "noisy_images": lambda: charts.noisy_images({str(s): np.zeros((3, 28, 28), np.float16) for s in SCALES}),
-    "accuracy_by_scale": lambda: charts.accuracy_by_scale(INTERVALS.assign(ci95=0.01)),
+    "accuracy_by_scale": lambda: charts.accuracy_by_scale(INTERVALS.assign(ci95=0.01), LIMIT),
     "curves": lambda: charts.curves(CURVES),
     "with_and_without_noise": lambda: charts.with_and_without_noise(CURVES, 2),
     "transfer": lambda: charts.transfer(TRANSFER),
@@ -43,6 +44,14 @@ def png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
+def inside(figure: Figure) -> bool:
+    """Return whether all that is drawn lies within the figure."""
+    figure.draw_without_rendering()
+    box = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    return bool(min(box.x0, box.y0, width - box.x1, height - box.y1) >= -0.02)
+
+
 @pytest.mark.parametrize("name", ["accuracy_by_scale", "curves", "transfer"])
 def test_equal_data_give_equal_bytes(name: str) -> None:
     assert png(FIGURES[name]()) == png(FIGURES[name]())
@@ -50,14 +59,7 @@ def test_equal_data_give_equal_bytes(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_nothing_is_drawn_outside_the_figure(name: str) -> None:
-    figure = FIGURES[name]()
-    figure.draw_without_rendering()
-    box = figure.get_tightbbox()
-    width, height = figure.get_size_inches()
-    assert box.x0 >= -0.02
-    assert box.y0 >= -0.02
-    assert box.x1 <= width + 0.02
-    assert box.y1 <= height + 0.02
+    assert inside(FIGURES[name]())
 
 
 def test_accuracy_lines_are_the_means() -> None:
@@ -68,6 +70,17 @@ def test_accuracy_lines_are_the_means() -> None:
             expected = INTERVALS[(INTERVALS["model"] == model) & (INTERVALS["split"] == split)]["mean"]
             np.testing.assert_array_equal(drawn[model], expected)
         assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "0.1", "2"]
+
+
+def test_limit_stands_beside_test_accuracy_only() -> None:
+    train, test = (
+        [line for line in ax.get_lines() if str(line.get_label()).startswith("limit")]
+        for ax in FIGURES["accuracy_by_scale"]().axes
+    )
+    assert not train
+    (line,) = test
+    np.testing.assert_array_equal(line.get_xdata(), range(len(SCALES)))
+    np.testing.assert_array_equal(line.get_ydata(), LIMIT.set_index("scale").loc[list(SCALES), "accuracy"])
 
 
 def test_curves_have_a_line_for_each_scale_and_split_and_average_seeds() -> None:

@@ -58,7 +58,8 @@ def keys_read(stage: str) -> set[str]:
     for node in ast.walk(ast.parse((ROOT / "stages" / f"{stage}.py").read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.read":
             section: type[Section] = getattr(module, ast.unparse(node.args[0]))
-            prefix = ast.unparse(node.args[1]).removeprefix("f").strip("'").replace("{model_name}", "${item.model}")
+            model = STAGES[stage]["cmd"].split()[3:4]  # the first argument of a stage that reads an entry of models
+            prefix = ast.unparse(node.args[1]).removeprefix("f").strip("'").replace("{model_name}", "".join(model))
             keys |= {prefix} if section is ModelParams else {f"{prefix}.{field}" for field in section.model_fields}
     return keys
 
@@ -115,25 +116,51 @@ def cells(stage: str, *only: str) -> set[str]:
     return {f"{stage}@{cell}" for cell in CELLS if not only or cell.startswith(f"{only[0]}-")}
 
 
-EVERY_NOISE = {"noise@0", "noise@0.5"}
+def by_scale(*stages: str) -> set[str]:
+    """Return the names of the tiny grid's cells of stages that are one per scale."""
+    return {f"{stage}@{scale}" for stage in stages for scale in ("0", "0.5")}
+
+
+EVERY_NOISE = by_scale("noise")
 TRANSFER = {"transfer@tiny", "transfer@tiny_fresh"}
+PENALISED = {f"weight_decay@{penalty}-{factor}-0" for penalty in ("kernel", "activity") for factor in ("0", "0.001")}
+CONTROL = {"denoise_control@0.5"}
+AUTOENCODERS = {"autoencoder"} | by_scale("denoise_scale")
+CLASSIFIED = {"denoise", "synthesize"} | by_scale("denoise_scale")
+NOISY = EVERY_NOISE | cells("train") | by_scale("limit", "denoise_scale")
+TRAINED = cells("train") | PENALISED | CONTROL | AUTOENCODERS
 # For each key: a new value, and the stages that it reaches by itself. `check` reads the whole file each time.
 REACH: dict[str, tuple[Any, set[str]]] = {
     "data.dataset": ("mnist", {"download", "summarize"}),
     "split.validation": (0.2, {"split"}),
     "split.seed": (1, {"split"}),
-    "noise.kind": ("salt_and_pepper", EVERY_NOISE | cells("train")),
-    "noise.clip": (True, EVERY_NOISE | cells("train")),
-    "noise.seed": (1, EVERY_NOISE | cells("train")),
-    "train.precision": ("mixed_bfloat16", cells("train")),
-    "train.threads": (2, cells("train") | cells("evaluate") | TRANSFER),
-    "train.curve_images": (99, cells("train")),
+    "noise.kind": ("salt_and_pepper", NOISY),
+    "noise.clip": (True, NOISY),
+    "noise.seed": (1, NOISY | CONTROL | {"autoencoder", "denoise"}),
+    "train.precision": ("mixed_bfloat16", TRAINED),
+    "train.threads": (2, TRAINED | cells("evaluate") | TRANSFER | CLASSIFIED),
+    "train.curve_images": (99, TRAINED),
+    "weight_decay.model": ("tiny_fresh", PENALISED),
+    "autoencoder.level": (0.3, {"autoencoder"}),
+    "autoencoder.encoder": ([8], AUTOENCODERS),
+    "autoencoder.decoder": ([], AUTOENCODERS),
+    "autoencoder.optimizer": ("sgd", AUTOENCODERS),
+    "autoencoder.learning_rate": (0.5, AUTOENCODERS),
+    "autoencoder.schedule": ("cosine", AUTOENCODERS),
+    "autoencoder.batch_size": (32, AUTOENCODERS),
+    "autoencoder.epochs": (1, AUTOENCODERS),
+    "autoencoder.seed": (1, AUTOENCODERS),
+    "denoise.classifier": ("tiny", CLASSIFIED | CONTROL),
+    "denoise.seed": (7, CLASSIFIED | CONTROL),
+    "denoise.levels": ([0, 0.5, 1], {"denoise", "figures"}),
+    "synthesize.digits": (11, {"synthesize"}),
+    "synthesize.seed": (1, {"synthesize"}),
     "figures.scale": (0, {"figures"}),
     "figures.digits": (3, {"figures"}),
-    # A scale added and one taken away, a seed added, a model added and one taken away.
+    # An axis with one more: a scale, a seed, a model, a factor, a level. One with one less: a penalty.
     "noise.scales": (
         [0, 0.5, 0.25],
-        {"noise@0.25", *TRANSFER, "summarize", "figures"}
+        {"noise@0.25", "limit@0.25", "denoise_scale@0.25", *TRANSFER, "summarize", "figures"}
         | {f"{stage}@{model}-0.25-0" for stage in ("train", "evaluate") for model in ("tiny", "tiny_fresh")},
     ),
     "train.seeds": (
@@ -144,6 +171,13 @@ REACH: dict[str, tuple[Any, set[str]]] = {
         ["tiny", "tiny_fresh", "mlp"],
         {"transfer@mlp", "summarize"} | {f"{s}@mlp-{scale}-0" for s in ("train", "evaluate") for scale in ("0", "0.5")},
     ),
+    "weight_decay.penalties": (["kernel"], {"summarize"}),
+    "weight_decay.factors": (
+        [0, 0.001, 1e-6],
+        {"weight_decay@kernel-1e-06-0", "weight_decay@activity-1e-06-0", "summarize"},
+    ),
+    "weight_decay.seeds": ([0, 7], {"summarize"} | {f"{cell[:-2]}-7" for cell in PENALISED}),
+    "denoise.control_levels": ([0.2, 0.5], {"denoise_control@0.2", "summarize"}),
 }
 REMOVED: dict[str, tuple[Any, set[str]]] = {
     "noise.scales": ([0], {*TRANSFER, "summarize", "figures"}),
@@ -151,6 +185,8 @@ REMOVED: dict[str, tuple[Any, set[str]]] = {
 }
 MODEL_VALUES: dict[str, Any] = {
     "layers": [{"dense": 8}],
+    "kernel_l2": 0.1,
+    "activity_l2": 0.1,
     "optimizer": "sgd",
     "learning_rate": 0.5,
     "schedule": "cosine",
@@ -189,7 +225,7 @@ def test_taking_away_reruns_what_gathers(tiny: Path, change: Callable[..., None]
 @pytest.mark.parametrize("key", MODEL_VALUES)
 def test_a_key_of_a_model_reaches_its_cells_only(tiny: Path, change: Callable[..., None], key: str) -> None:
     change({f"models.tiny_fresh.{key}": MODEL_VALUES[key]})
-    assert changed(tiny) == {"check", *cells("train", "tiny_fresh")}
+    assert changed(tiny) == {"check", *cells("train", "tiny_fresh"), *CONTROL}
 
 
 def test_a_model_outside_the_study_reaches_nothing(tiny: Path, change: Callable[..., None]) -> None:
@@ -206,4 +242,4 @@ def test_a_clone_without_the_cache_finds_the_same(tiny: Path, change: Callable[.
     output = dvc(tiny, *asked, status=255)  # what would run lacks its input here, so dvc names it as failed
     (failed,) = re.findall(r"failed to reproduce stages: (.*)", output)
     assert ran(output) == {"check"}
-    assert set(re.findall(r"'([^']+)'", failed)) == cells("train", "tiny")
+    assert set(re.findall(r"'([^']+)'", failed)) == cells("train", "tiny") | PENALISED

@@ -1,7 +1,10 @@
-"""Models: the nets of the literature, and files that are equal for equal models."""
+"""Models: the nets of the literature, penalties as in their formulas, and files that are equal for equal models."""
 
+import itertools
 import json
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,7 +14,7 @@ from ruamel.yaml import YAML
 
 from noisy_mnist import models
 from noisy_mnist.errors import UserError
-from noisy_mnist.params.models import ModelParams
+from noisy_mnist.params.models import AutoencoderParams, ModelParams
 from noisy_mnist.params.study import Params
 from noisy_mnist.params.train import ComputeParams
 from tools.workspace import ROOT
@@ -52,27 +55,76 @@ def test_models_of_the_same_net_differ_in_what_their_names_say() -> None:
     assert fixed | {"fresh_noise": True} == fresh
 
 
-def built(seed: int) -> keras.Model:
-    """Return the small ConvNet with weights from a seed."""
+FIT = {"optimizer": "adam", "learning_rate": 0.1, "batch_size": 1, "epochs": 1}
+LAYERS = [{"conv": 4, "kernel": 3, "batch_norm": True}, {"pool": 2}, {"dropout": 0.5}, {"dense": 8}]
+
+
+def built(seed: int, layers: list[dict[str, int]] = LAYERS, **penalties: float) -> keras.Model:
+    """Return the small ConvNet, or one of other layers, with weights from a seed."""
     keras.utils.set_random_seed(seed)
-    layers = [{"conv": 4, "kernel": 3, "batch_norm": True}, {"pool": 2}, {"dropout": 0.5}, {"dense": 8}]
-    return models.build(
-        ModelParams.model_validate(
-            {"layers": layers, "optimizer": "adam", "learning_rate": 0.1, "batch_size": 1, "epochs": 1}
-        ),
-        "float32",
-    )
+    return models.build(ModelParams.model_validate({**FIT, "layers": layers, **penalties}), "float32")
 
 
-def test_equal_models_give_equal_bytes_and_load_again(tmp_path: Path) -> None:
+def built_autoencoder(seed: int, precision: str = "float32") -> keras.Model:
+    """Return an autoencoder 784-128-96-128-784 with weights from a seed."""
+    keras.utils.set_random_seed(seed)
+    params = AutoencoderParams.model_validate({**FIT, "encoder": [128, 96], "decoder": [128], "seed": 0})
+    return models.build(params, precision)
+
+
+@pytest.mark.parametrize(("kernel", "activity"), [(0, 0), (0.3, 0), (0, 0.2), (0.3, 0.2)])
+@pytest.mark.parametrize("layers", [[], LAYERS, [{"conv": 3, "kernel": 5}, *LAYERS, {"dropout": 0.5}, {"dense": 6}]])
+def test_penalties_equal_a_direct_computation(layers: list[dict[str, int]], kernel: float, activity: float) -> None:
+    model = built(0, layers, kernel_l2=kernel, activity_l2=activity)
+    model.set_weights([np.where(weights == 0, 0.1, weights) for weights in model.get_weights()])  # biases begin at 0
+    images = np.random.default_rng(0).random((7, 28, 28)).astype(np.float32)
+    model(images)
+    losses = [float(loss) for loss in model.losses]
+
+    # A kernel has two dimensions or more, a bias and the weights of batch norm have one.
+    kernels = [weights for weights in model.get_weights() if weights.ndim > 1]
+    assert len(kernels) == len([layer for layer in layers if layer.keys() & {"conv", "dense"}]) + 1
+    activations, values = [], images
+    for layer in model.layers:
+        values = np.asarray(layer(values))
+        if layer.name.startswith(("relu", "dense")):
+            activations.append(np.maximum(values, 0))
+    expected = kernel * sum(float((weights**2).sum()) for weights in kernels)
+    expected += activity * sum(float((values**2).sum(dtype=float)) for values in activations) / len(images)
+    assert sum(losses) == pytest.approx(expected, rel=1e-5)
+    assert len(losses) == (len(kernels) if kernel else 0) + (len(activations) if activity else 0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_autoencoder_is_its_two_parts_and_gives_images(precision: str) -> None:
+    model = built_autoencoder(0, precision)
+    sizes = [784, 128, 96, 128, 784]
+    assert model.count_params() == sum((n + 1) * m for n, m in itertools.pairwise(sizes))
+    images = (np.random.default_rng(0).normal(size=(603, 28, 28)) * 20).astype(np.float16)
+    restored = models.predict(model, images)
+    assert restored.shape == images.shape
+    assert restored.dtype == np.float32
+    assert 0 <= restored.min() < 0.1 < 0.9 < restored.max() <= 1
+    codes = model.get_layer("encoder")(images.astype(np.float32))
+    assert codes.shape == (603, 96)
+    np.testing.assert_allclose(model.get_layer("decoder")(codes), restored, rtol=1e-4, atol=1e-6)
+
+
+def test_autoencoder_can_have_a_code_and_nothing_else() -> None:
+    params = AutoencoderParams.model_validate({**FIT, "encoder": [5], "decoder": [], "seed": 0})
+    assert models.build(params, "float32").count_params() == 785 * 5 + 6 * 784
+
+
+@pytest.mark.parametrize("build", [built, built_autoencoder])
+def test_equal_models_give_equal_bytes_and_load_again(build: Callable[[int], keras.Model], tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        models.save(built(seed), tmp_path / f"{name}.keras")
+        models.save(build(seed), tmp_path / f"{name}.keras")
     first, second, other = ((tmp_path / f"{name}.keras").read_bytes() for name in "abc")
     assert first == second
     assert first != other
     images = np.random.default_rng(0).random((1203, 28, 28)).astype(np.float32)
     loaded = models.load(tmp_path / "a.keras")
-    np.testing.assert_array_equal(models.predict(loaded, images), models.predict(built(0), images))
+    np.testing.assert_array_equal(models.predict(loaded, images), models.predict(build(0), images))
     with zipfile.ZipFile(tmp_path / "a.keras") as archive:
         assert {info.date_time for info in archive.infolist()} == {models.ZIP_EPOCH}
         assert json.loads(archive.read("metadata.json"))["date_saved"].startswith("1980-01-01")
@@ -91,6 +143,25 @@ def test_file_with_code_inside_is_refused(tmp_path: Path) -> None:
     models.save(model, tmp_path / "code.keras")
     with pytest.raises(UserError, match=r"(?s)code\.keras holds no model.*unsafe.*delete it"):
         models.load(tmp_path / "code.keras")
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "none.keras"
+    with pytest.raises(UserError, match=rf"{re.escape(str(path))} not found: run .*'dvc repro'"):
+        models.load(path)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "changed"])
+def test_file_that_is_no_model_is_named(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.keras"
+    models.save(built(0), path)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes(byte ^ 255 for byte in whole[middle : middle + 9]) + whole[middle + 9 :]
+    contents = {"truncated": whole[:-200], "text": b"no model\n", "empty": b"", "changed": changed}
+    path.write_bytes(contents[damage])
+    with pytest.raises(UserError, match=rf"(?s){re.escape(str(path))} holds no model.*delete it and run 'dvc repro'"):
+        models.load(path)
 
 
 def test_cosine_schedule_ends_at_zero() -> None:

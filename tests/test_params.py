@@ -13,15 +13,18 @@ from noisy_mnist import params
 from noisy_mnist.errors import UserError
 from noisy_mnist.params import study
 from noisy_mnist.params.data import SplitParams
-from noisy_mnist.params.models import Conv, Dense, Dropout, ModelParams, Pool
+from noisy_mnist.params.denoise import AutoencoderNoise, ControlLevels, DenoiseParams, Levels, SynthesizeParams
+from noisy_mnist.params.models import AutoencoderParams, Conv, Dense, Dropout, ModelParams, Pool
 from noisy_mnist.params.noise import DrawParams, NoiseParams
 from noisy_mnist.params.train import ComputeParams, FitParams
+from noisy_mnist.params.weight_decay import WeightDecayGrid
 
 OWN = (Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8")
 REMOVED = "<removed>"
 LAYER = "{dense: 512}, {conv: 32, kernel: 3}, {pool: 2} or {dropout: 0.5}"
 OPTIMIZERS = ("adam", "rmsprop", "sgd", "adadelta")
 PRECISIONS = ("float32", "mixed_bfloat16")
+STUDIES = ("weight_decay", "autoencoder", "denoise", "synthesize")
 DATASETS = ("mnist", "fashion_mnist", "kmnist", "digits")
 
 Refused = Callable[..., str]
@@ -96,17 +99,31 @@ def test_own_file_is_accepted(folder: Path) -> None:
     "changes",
     [
         {"noise.scales": [0, 1]},
-        {"noise.scales": [1, 0.0, 1e-6]},
+        {"noise.scales": [1, 0, 1e-6]},
         {"noise.kind": "salt_and_pepper", "noise.scales": [0, 1]},
         {"noise.seed": 2**32 - 1},
         {"split.validation": 0.999},
         {"train.seeds": [3, 0, 2**32 - 1]},
-        {"train.models": ["cnn"]},
+        {"train.models": ["cnn"], "denoise.classifier": "cnn"},
+        {"train.seeds": [5, 2], "denoise.seed": 2},
         {"models.mlp.layers": []},
         {"models.mlp.layers": [{"conv": 1, "kernel": 28}, {"dense": 1}]},
         {"models.mlp.layers": [{"pool": 28}, {"conv": 1, "kernel": 1}, {"dropout": 0}, {"dense": 1}]},
         {"models.mlp.learning_rate": 1},
         {"models.mlp.precision": None},
+        {"models.mlp.kernel_l2": 0, "models.mlp.activity_l2": 0.0},
+        {"models.mlp.kernel_l2": 1e-6, "models.mlp.activity_l2": 10},
+        {"weight_decay.factors": [1, 0]},
+        {"weight_decay.penalties": ["activity"], "weight_decay.seeds": [2**32 - 1]},
+        {"weight_decay.model": "cnn_bn"},
+        {"autoencoder.level": 0},
+        {"autoencoder.level": 1, "autoencoder.seed": 2**32 - 1},
+        {"autoencoder.encoder": [1], "autoencoder.decoder": []},
+        {"autoencoder.schedule": REMOVED},
+        {"denoise.levels": [0, 1], "denoise.control_levels": [0, 1]},
+        {"denoise.levels": [1e-6, 0.5], "denoise.control_levels": [0.5]},
+        {"synthesize.digits": 10, "synthesize.seed": 2**32 - 1},
+        {"synthesize.digits": 2000},
         {"models.a1_" + "b" * 37: {"layers": [], "optimizer": "sgd", "learning_rate": 1, "batch_size": 1, "epochs": 1}},
     ],
     ids=str,
@@ -120,6 +137,8 @@ NOT_SCALES = [-0.001, float("nan"), float("inf"), float("-inf"), "0.5", True, No
 NOT_SEEDS = [1.5, 1.0, -1, 2**32, "0", True, None, [0]]
 NOT_COUNTS = [0, -1, 1.5, "2", True, None]
 NOT_SHARES = [-0.1, 1.5, "0.5", True, None, float("nan")]
+NOT_LEVELS = [*NOT_SCALES, 1.001]
+ZERO = ("Expected 0 itself",)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +153,8 @@ NOT_SHARES = [-0.1, 1.5, "0.5", True, None, float("nan")]
         ("noise.scales", [0.1, 1], ("0",)),
         ("noise.scales", [0, 1, 0.5, 1], ("once",)),
         ("noise.scales", [0, 1, 1.0], ("once",)),
-        ("noise.scales", [0, 0.0], ("once",)),
+        ("noise.scales[0]", 0.0, ZERO),
+        ("noise.scales[0]", -0.0, ZERO),
         ("noise.kind", "gausian", ("gaussian", "salt_and_pepper")),
         ("noise.kind", None, ("string",)),
         ("noise.clip", "no", ("boolean",)),
@@ -171,6 +191,8 @@ NOT_SHARES = [-0.1, 1.5, "0.5", True, None, float("nan")]
         ("models.mlp.fresh_noise", "yes", ("boolean",)),
         *(("models.mlp.batch_size", value, ()) for value in NOT_COUNTS),
         *(("models.mlp.epochs", value, ()) for value in NOT_COUNTS),
+        *((f"models.mlp.{key}_l2", value, ()) for key in ("kernel", "activity") for value in NOT_SCALES),
+        ("models.mlp.kernel_l2", -1e-6, ("greater than or equal to 0",)),
         *(("models.mlp.learning_rate", value, ()) for value in (-1, "1e-3", True, None, float("inf"))),
         ("models.mlp.learning_rate", 0, ("greater than 0",)),
         ("models.mlp.layers", None, ("list",)),
@@ -186,9 +208,59 @@ NOT_SHARES = [-0.1, 1.5, "0.5", True, None, float("nan")]
         *(("models.cnn.layers[0].kernel", value, ()) for value in (*NOT_COUNTS, 29)),
         *(("models.cnn.layers[2].pool", value, ()) for value in (*NOT_COUNTS, 1, 29)),
         ("models.cnn_bn.layers[0].batch_norm", "yes", ("boolean",)),
+        *((section, value, ()) for section in STUDIES for value in (None, [], 5)),
+        ("weight_decay.model", None, ("string",)),
+        ("weight_decay.penalties", [], ("at least 1",)),
+        ("weight_decay.penalties", "kernel", ("list",)),
+        ("weight_decay.penalties", ["kernel", "kernel"], ("once",)),
+        *(("weight_decay.penalties[1]", value, ("'kernel' or 'activity'",)) for value in ("weights", 2, None)),
+        ("weight_decay.factors", [], ("at least 1",)),
+        ("weight_decay.factors", None, ("list",)),
+        ("weight_decay.factors", [1e-6, 1e-5], ("0, the control",)),
+        ("weight_decay.factors", [0], ("at least one other",)),
+        ("weight_decay.factors", [0, 1e-6, 0.000001], ("once",)),
+        ("weight_decay.factors", [0, 1, 1.0], ("once",)),
+        ("weight_decay.factors[0]", 0.0, ZERO),
+        ("weight_decay.factors[0]", -0.0, ZERO),
+        *(("weight_decay.factors[1]", value, ()) for value in NOT_SCALES),
+        ("weight_decay.seeds", [], ("at least 1",)),
+        ("weight_decay.seeds", [0, 1, 0], ("once",)),
+        *(("weight_decay.seeds[0]", value, ()) for value in NOT_SEEDS),
+        *(("autoencoder.level", value, ()) for value in NOT_LEVELS),
+        ("autoencoder.level", 1.001, ("less than or equal to 1",)),
+        ("autoencoder.level", -0.001, ("greater than or equal to 0",)),
+        ("autoencoder.level", 0.0, ZERO),
+        ("autoencoder.encoder", [], ("at least 1",)),
+        *((f"autoencoder.{part}", 128, ("list",)) for part in ("encoder", "decoder")),
+        *((f"autoencoder.{part}[0]", value, ()) for part in ("encoder", "decoder") for value in (*NOT_COUNTS, 2.0)),
+        ("autoencoder.optimizer", "adamw", OPTIMIZERS),
+        ("autoencoder.learning_rate", 0, ("greater than 0",)),
+        ("autoencoder.schedule", "linear", ("constant", "cosine")),
+        *(("autoencoder.batch_size", value, ()) for value in NOT_COUNTS),
+        *(("autoencoder.epochs", value, ()) for value in NOT_COUNTS),
+        *(("autoencoder.seed", value, ()) for value in NOT_SEEDS),
+        ("denoise.classifier", None, ("string",)),
+        *(("denoise.seed", value, ()) for value in NOT_SEEDS),
+        *(("denoise.levels[20]", value, ()) for value in NOT_LEVELS),
+        *(("denoise.control_levels[3]", value, ()) for value in NOT_LEVELS),
+        *((f"denoise.{key}[0]", value, ZERO) for key in ("levels", "control_levels") for value in (0.0, -0.0)),
+        ("denoise.levels", [], ("at least 2",)),
+        ("denoise.levels", [0.2], ("at least 2",)),
+        ("denoise.levels", None, ("list",)),
+        ("denoise.levels", [0, 0.4, 0.2, 0.6, 0.8], ("once", "lowest to the highest")),
+        ("denoise.levels", [0.2, 0.4, 0.4, 0.6, 0.8], ("once", "lowest to the highest")),
+        ("denoise.levels", [0.2, 0.4, 0.6, 0.8, 1, 1.0], ("once", "lowest to the highest")),
+        ("denoise.control_levels", [], ("at least 1",)),
+        ("denoise.control_levels", [0.4, 0.2], ("once", "lowest to the highest")),
+        ("denoise.control_levels", [0.4, 0.4], ("once", "lowest to the highest")),
+        *(("synthesize.digits", value, ()) for value in NOT_COUNTS),
+        ("synthesize.digits", 9, ("10",)),
+        ("synthesize.digits", 2001, ("2000",)),
+        *(("synthesize.seed", value, ()) for value in NOT_SEEDS),
         ("figures.digits", 0, ("1",)),
         ("figures.digits", 21, ("20",)),
         *(("figures.scale", value, ()) for value in NOT_SCALES),
+        ("figures.scale", 0.0, ZERO),
     ],
     ids=str,
 )
@@ -210,6 +282,13 @@ def test_wrong_value_is_one_line_with_key_value_and_what_is_allowed(
         ({"noise.kind": "salt_and_pepper", "noise.scales": [0, 0.5, 1.5]}, ("noise.scales", "1.5", "between 0 and 1")),
         ({"noise.scales": [0, 1e6]}, ("noise.scales", "1000000.0", "between 0 and 1000")),
         ({"train.models": ["mlp", "resnet"]}, ("train.models", "'resnet'", "cnn_bn, ", "mlp_wide")),
+        ({"weight_decay.model": "resnet"}, ("weight_decay.model", "'resnet'", "cnn_bn, ", "mlp_wide")),
+        ({"denoise.classifier": "cnn_sgd"}, ("denoise.classifier", "'cnn_sgd'", "train.models: ['mlp', ")),
+        ({"train.models": ["cnn"]}, ("denoise.classifier", "'cnn_fresh'", "train.models: ['cnn']")),
+        ({"denoise.seed": 1}, ("denoise.seed", "1", "train.seeds: [0]")),
+        ({"train.seeds": [1, 2]}, ("denoise.seed", "0", "train.seeds: [1, 2]")),
+        ({"denoise.control_levels": [0.2, 0.33]}, ("denoise.control_levels", "0.33", "denoise.levels: [0, 0.05, ")),
+        ({"denoise.levels": [0.2, 0.4]}, ("denoise.control_levels", "0.6", "denoise.levels: [0.2, 0.4]")),
         ({"figures.scale": 0.123}, ("figures.scale", "0.123", "[0, ")),
     ],
     ids=str,
@@ -259,6 +338,11 @@ def test_layers_that_do_not_fit_are_named(
         "models.cnn.layers[0].stride",
         "models.mlp.layers[0].kernel",
         "models.mlp.layers[0].conv",
+        "models.mlp.l2",
+        "weight_decay.scales",
+        "autoencoder.layers",
+        "denoise.control",
+        "synthesize.count",
         "figures.scales",
     ],
 )
@@ -279,6 +363,12 @@ def test_unknown_key_is_named(refused: Refused, key: str) -> None:
         "train.precision",
         "models.mlp.optimizer",
         "models.cnn.layers[0].kernel",
+        *STUDIES,
+        *(f"weight_decay.{key}" for key in ("model", "penalties", "factors", "seeds")),
+        *(f"autoencoder.{key}" for key in ("level", "encoder", "decoder", "optimizer", "learning_rate")),
+        *(f"autoencoder.{key}" for key in ("batch_size", "epochs", "seed")),
+        *(f"denoise.{key}" for key in ("classifier", "seed", "levels", "control_levels")),
+        *(f"synthesize.{key}" for key in ("digits", "seed")),
         "figures.digits",
     ],
 )
@@ -389,6 +479,16 @@ def test_scales_written_differently_but_equal_are_refused(text_refused: Refused,
     assert message == f"params.yaml: noise.scales: found {found}. Expected each scale once"
 
 
+def test_scales_factors_and_levels_stay_as_they_are_written(folder: Path) -> None:
+    """DVC names stages by them: 1 and 1.0 are names of two stages."""
+    scales = {"noise.scales": [0, 1, 2.0], "weight_decay.factors": [0, 1e-6, 1, 2.0]}
+    write(folder, {**scales, "denoise.levels": [0, 0.5, 1], "denoise.control_levels": [0.5, 1.0]})
+    checked = study.check()
+    assert str(checked.noise.scales) == "[0, 1, 2.0]"
+    assert str(checked.weight_decay.factors) == "[0, 1e-06, 1, 2.0]"
+    assert (str(checked.denoise.levels), str(checked.denoise.control_levels)) == ("[0, 0.5, 1]", "[0.5, 1.0]")
+
+
 def test_yaml_is_read_as_dvc_reads_it(folder: Path) -> None:
     """In YAML 1.2, ``1e-6`` is a number and ``yes`` a word; PyYAML's 1.1 has it the other way round."""
     (folder / "params.yaml").write_text("a: 1e-6\nb: yes\nc: 012\n")
@@ -410,6 +510,13 @@ def test_missing_file_is_named_with_its_folder(folder: Path) -> None:
         (ComputeParams, "train"),
         (FitParams, "train"),
         (ModelParams, "models.cnn_bn"),
+        (WeightDecayGrid, "weight_decay"),
+        (AutoencoderNoise, "autoencoder"),
+        (AutoencoderParams, "autoencoder"),
+        (Levels, "denoise"),
+        (ControlLevels, "denoise"),
+        (DenoiseParams, "denoise"),
+        (SynthesizeParams, "synthesize"),
     ],
 )
 def test_read_gives_the_keys_of_the_section_and_no_others(

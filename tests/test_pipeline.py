@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from noisy_mnist import tables
 from tests.conftest import dvc, git, ran
 from tools.workspace import ROOT
 
@@ -27,6 +28,11 @@ def test_results_have_the_promised_names(finished: Path) -> None:
     assert headers["accuracy_by_scale.csv"] == "model,scale,seed,split,accuracy,loss"
     assert headers["curves.csv"] == "model,scale,seed,epoch,split,accuracy,loss"
     assert headers["transfer.csv"] == "model,train_scale,test_scale,seed,accuracy"
+    assert headers["limit.csv"] == "scale,accuracy"
+    assert headers["weight_decay.csv"] == "penalty,factor,seed,validation_accuracy,test_accuracy"
+    assert headers["denoise.csv"].startswith("level,images,accuracy,macro_recall")
+    assert list(tables.read_csv(finished / "plots/denoise.csv")["images"].unique()) == ["noisy", "denoised"]
+    assert {"what_helps", "weight_decay", "denoise", "new_digits"} <= set(summary)
     assert (finished / "plots/curves.csv").read_text().splitlines()[1].startswith("tiny,0,0,1,train,")
 
 
@@ -75,8 +81,12 @@ def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callab
     output = dvc(tiny, "repro")
     new = {"tiny-0-0", "tiny-0.25-0", "tiny-0.5-0", "tiny_fresh-0.25-0"}
     gather = {"transfer@tiny", "transfer@tiny_fresh", "summarize", "figures"}
-    assert ran(output) == {"check", "noise@0.25", *gather} | {
-        f"{s}@{cell}" for s in ("train", "evaluate") for cell in new
+    penalised = {
+        f"weight_decay@{penalty}-{factor}-0" for penalty in ("kernel", "activity") for factor in ("0", "0.001")
+    }
+    assert ran(output) == {"check", *gather, *penalised} | {
+        *(f"{s}@{cell}" for s in ("train", "evaluate") for cell in new),
+        *(f"{s}@0.25" for s in ("noise", "limit", "denoise_scale")),
     }
     assert noisy.items() <= contents(tiny / "data/noisy").items()
     git(tiny, "add", "--all")
@@ -103,6 +113,10 @@ def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callab
         ({"noise.scales": [0, 0.1, 0.10]}, ["noise.scales", "each scale once"]),
         ({"train.models": []}, ["train.models", "at least 1"]),
         ({"train.models": ["tiny", "nothing"]}, ["train.models", "'nothing'", "Expected keys of models"]),
+        ({"denoise.classifier": "mlp"}, ["denoise.classifier", "'mlp'", "Expected one of train.models"]),
+        ({"denoise.levels": [0, 1.5]}, ["denoise.levels[1]", "1.5", "less than or equal to 1"]),
+        ({"weight_decay.factors": []}, ["weight_decay.factors", "at least 1"]),
+        ({"weight_decay.seeds": []}, ["weight_decay.seeds", "at least 1"]),
     ],
 )
 def test_wrong_params_are_refused_before_anything_runs(

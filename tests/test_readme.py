@@ -31,7 +31,9 @@ def test_every_make_target_it_names_exists() -> None:
 def test_every_key_it_names_exists() -> None:
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     Params.model_validate(params)
-    for key in re.findall(r"`((?:data|split|noise|train|figures)\.[a-z_]+)", README):
+    for key in re.findall(
+        r"`((?:data|split|noise|train|weight_decay|autoencoder|denoise|synthesize|figures)\.[a-z_]+)", README
+    ):
         section, name = key.split(".")
         assert name in params[section], key
 

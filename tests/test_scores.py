@@ -1,10 +1,12 @@
-"""Scores against scikit-learn, or against a direct computation where it has none."""
+"""Scores against scikit-learn or Keras, or against a direct computation where they have none."""
 
+import keras
 import numpy as np
 import pytest
 from sklearn import metrics
 
-from noisy_mnist import scores
+from noisy_mnist import models, scores
+from noisy_mnist.params.train import ComputeParams
 
 
 @pytest.fixture(params=range(5))
@@ -64,3 +66,25 @@ def test_class_without_images_has_no_recall() -> None:
     recalls = scores.recall(scores.confusion(np.eye(10, dtype=np.float32)[labels], labels))
     assert recalls[0] == 1
     assert np.isnan(recalls[1:]).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pixel_loss_equals_keras_and_scikit_learn(seed: int) -> None:
+    models.set_up(ComputeParams(threads=1))  # once TensorFlow is in use, the tests of training could not set it up
+    rng = np.random.default_rng(seed)
+    clean = rng.integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    restored = rng.random((5, 28, 28)).astype(np.float32)
+    loss = scores.pixel_loss(restored, clean)
+    of_keras = keras.losses.BinaryCrossentropy()(clean.astype(np.float32) / 255, restored)
+    assert loss == pytest.approx(float(of_keras), rel=1e-5)
+    # A grey pixel of value y is the weights y of "white" and 1 - y of "black".
+    y, p = clean.ravel() / 255, restored.ravel().astype(float)
+    truth, weights = np.repeat([1, 0], y.size), np.concatenate([y, 1 - y])
+    assert loss == pytest.approx(metrics.log_loss(truth, np.tile(p, 2), sample_weight=weights))
+
+
+def test_pixel_loss_of_certain_pixels() -> None:
+    clean = np.random.default_rng(0).integers(0, 2, (2, 28, 28), dtype=np.uint8) * np.uint8(255)
+    right = (clean / 255).astype(np.float32)
+    assert scores.pixel_loss(right, clean) == pytest.approx(0, abs=1e-6)
+    assert scores.pixel_loss(1 - right, clean) == pytest.approx(-np.log(1e-7))

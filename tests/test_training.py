@@ -10,7 +10,7 @@ import pytest
 
 from noisy_mnist import models, noise, training
 from noisy_mnist.errors import UserError
-from noisy_mnist.params.models import ModelParams
+from noisy_mnist.params.models import AutoencoderParams, ModelParams
 from noisy_mnist.params.noise import DrawParams
 from noisy_mnist.params.train import ComputeParams, FitParams
 from noisy_mnist.splits import Split
@@ -22,6 +22,10 @@ RNG = np.random.default_rng(0)
 CLEAN = Split(RNG.integers(0, 256, (210, 28, 28), dtype=np.uint8), RNG.integers(0, 10, 210).astype(np.uint8))
 NOISY = Split(np.concatenate(list(noise.blocks(CLEAN.images, "gaussian", 0, False, 5, 0))), CLEAN.labels)
 CURVE = training.curve(NOISY, NOISY.first(30), 50)
+IMAGE_CURVE = {
+    "train": training.Examples(NOISY.images[:50], CLEAN.images[:50]),
+    "validation": training.Examples(NOISY.images[:30], CLEAN.images[:30]),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,9 +45,19 @@ def job(layers: list[dict[str, Any]], fresh: float | None = None, **changes: Any
     return training.classification("tiny", model, fitting, seed, CLEAN, training.FreshNoise(DRAW, fresh))
 
 
+def autoencoder(level: float, **changes: Any) -> training.Training:
+    """Return a training of a small autoencoder on the same images with fresh salt and pepper."""
+    settings = {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 4, "seed": 0} | changes
+    network = AutoencoderParams.model_validate({"encoder": [12, 6], "decoder": [12], **settings})
+    fresh = training.FreshNoise(DRAW.model_copy(update={"kind": "salt_and_pepper"}), level)
+    pairs = training.Examples(CLEAN.images, CLEAN.images)
+    return training.Training("autoencoder", network, "float32", 1, network.seed, pairs, fresh)
+
+
 def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[list[np.ndarray], list[training.Row]]:
     """Train and return weights and history; with ``kill_after``, die after that epoch and go on in a second call."""
     backup = folder / "backup.npz"
+    curve = CURVE if task.examples.targets.ndim == 1 else IMAGE_CURVE
     trained = []
 
     def report(rows: list[training.Row]) -> None:
@@ -54,9 +68,9 @@ def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[lis
 
     if kill_after:
         with pytest.raises(KeyboardInterrupt):
-            training.fit(task, CURVE, backup, report)
+            training.fit(task, curve, backup, report)
         keras.utils.set_random_seed(999)  # another process has another state
-    model, history = training.fit(task, CURVE, backup, report)
+    model, history = training.fit(task, curve, backup, report)
     assert trained == [row["epoch"] for row in history if row["split"] == "train"]  # no epoch was trained twice
     return model.get_weights(), history
 
@@ -73,6 +87,7 @@ JOBS = {
     "mlp on fresh noise, rmsprop": job(MLP, fresh=0.5, optimizer="rmsprop"),
     "convnet, cosine, bfloat16": job(CNN, fresh=1.0, schedule="cosine", precision="mixed_bfloat16"),
     "convnet, adadelta": job(CNN, optimizer="adadelta"),
+    "autoencoder": autoencoder(0.4),
 }
 
 
@@ -83,6 +98,8 @@ def test_killed_training_ends_with_the_weights_of_one_that_was_not(name: str, tm
     straight = fit(JOBS[name], tmp_path / "straight")
     assert_equal(straight, fit(JOBS[name], tmp_path / "killed", kill_after=2))
     assert [row["epoch"] for row in straight[1]] == [1, 1, 2, 2, 3, 3, 4, 4]
+    scored = ["loss"] if name == "autoencoder" else ["accuracy", "loss"]
+    assert all(list(row) == ["epoch", "split", *scored] for row in straight[1])
 
 
 def test_fresh_noise_of_scale_zero_is_the_fixed_copy(tmp_path: Path) -> None:
@@ -98,6 +115,15 @@ def test_other_seed_gives_other_weights(tmp_path: Path) -> None:
     assert any((left != right).any() for left, right in zip(one[0], other[0], strict=True))
 
 
+def test_each_penalty_gives_other_weights(tmp_path: Path) -> None:
+    kernels = []
+    for name, penalty in (("none", {}), ("kernel", {"kernel_l2": 0.1}), ("activity", {"activity_l2": 0.1})):
+        (tmp_path / name).mkdir()
+        weights, _ = fit(job(MLP, epochs=1, **penalty), tmp_path / name)
+        kernels.append(weights[0].tobytes())
+    assert len(set(kernels)) == 3
+
+
 def test_backup_of_another_training_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "straight").mkdir()
     expected = fit(job(MLP, learning_rate=0.02), tmp_path / "straight")
@@ -105,12 +131,13 @@ def test_backup_of_another_training_is_not_used(tmp_path: Path) -> None:
     assert_equal(fit(job(MLP, learning_rate=0.02), tmp_path), expected)
 
 
-def test_damaged_backup_is_named(tmp_path: Path) -> None:
-    fit(job(MLP), tmp_path)
+@pytest.mark.parametrize("task", [job(MLP), autoencoder(0.4, epochs=1)], ids=["classifier", "autoencoder"])
+def test_damaged_backup_is_named(task: training.Training, tmp_path: Path) -> None:
+    fit(task, tmp_path)
     backup = tmp_path / "backup.npz"
     backup.write_bytes(backup.read_bytes()[:-200])
     with pytest.raises(UserError, match=r"backup\.npz is damaged.*delete it"):
-        fit(job(MLP), tmp_path)
+        fit(task, tmp_path)
 
 
 def test_epoch_holds_every_example_once_in_an_order_of_its_own() -> None:
@@ -126,6 +153,19 @@ def test_epoch_holds_every_example_once_in_an_order_of_its_own() -> None:
         orders.append(keys)
     assert orders[0] != orders[1]
     assert orders[0] == orders[2]
+
+
+@pytest.mark.parametrize("level", [0, 0.4])
+def test_autoencoder_learns_from_noisy_images_to_their_own_clean_ones(level: float) -> None:
+    noisy, targets = (np.concatenate(part) for part in zip(*training.examples(autoencoder(level), 1), strict=True))
+    assert noisy.dtype == targets.dtype == np.float32
+    assert 0 <= targets.min() < targets.max() <= 1
+    clean = [(image.astype(np.float32) / 255).tobytes() for image in CLEAN.images]
+    assert sorted(target.tobytes() for target in targets) == sorted(clean)
+    assert [target.tobytes() for target in targets] != clean  # in an order of their own
+    replaced = noisy != targets.astype(np.float16)
+    assert set(np.unique(noisy[replaced])) <= {0, 1}
+    assert replaced.mean() == pytest.approx(level, abs=0.01)
 
 
 def test_fresh_noise_differs_between_epochs_and_seeds() -> None:
@@ -149,6 +189,8 @@ def test_batches_are_whole_and_the_rest_is_left_out() -> None:
 def test_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"models\.tiny\.batch_size: found 211.*at most the 210"):
         fit(job(MLP, batch_size=211), tmp_path)
+    with pytest.raises(UserError, match=r"params\.yaml: autoencoder\.batch_size: found 211.*at most the 210"):
+        fit(autoencoder(0.4, batch_size=211), tmp_path)
 
 
 def test_dropout_masks_depend_on_seed_layer_and_epoch() -> None:

@@ -14,6 +14,12 @@ CHANGES = {
     "data.dataset": "digits",
     "noise.scales": [0, 0.5, 1],
     "train.models": ["mlp", "mlp_fresh", "cnn"],
+    "weight_decay.penalties": ["kernel"],
+    "weight_decay.factors": [0, 0.0001],
+    "weight_decay.seeds": [0],
+    "autoencoder.epochs": 200,
+    "denoise.classifier": "cnn",
+    "denoise.control_levels": [0.4],
 }
 
 

@@ -59,5 +59,5 @@ class DenoiseParams(Levels, ControlLevels):
 class SynthesizeParams(Section):
     """How many new digits are made of each class, and from which seed."""
 
-    digits: int = Field(ge=10, le=10_000)
+    digits: int = Field(ge=10, le=2000)
     seed: int = Field(ge=0, lt=2**32)

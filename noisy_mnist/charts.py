@@ -100,7 +100,8 @@ def with_and_without_noise(points: pd.DataFrame, scale: float) -> Figure:
     figure = Figure(figsize=(2.2 * len(models) + 1.2, 3.4))
     axes = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
     for ax, model in zip(axes, models, strict=True):
-        for colour, shown, name in zip(COLOURS, (0, scale), ("without noise", f"scale {scale:g}"), strict=False):
+        names = {scale: f"scale {scale:g}", 0: "without noise"}  # one entry, and one pair of lines, if scale is 0
+        for colour, (shown, name) in zip(COLOURS, sorted(names.items()), strict=False):
             for split, style in (("train", "--"), ("validation", "-")):
                 label = f"{name}, {'training' if split == 'train' else split}"
                 _epochs(ax, points, model, shown, split, color=colour, linestyle=style, label=label)

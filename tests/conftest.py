@@ -42,21 +42,26 @@ TINY = {
 }
 
 
-def dvc(folder: Path, *words: str, status: int = 0) -> str:
-    """Run dvc in ``folder``, check its exit status, return what it printed to both streams."""
+def dvc(folder: Path, *words: str, status: int | None = 0) -> str:
+    """Run dvc in ``folder``, check its exit status unless that is None, return what it printed to both streams."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**workspace.environment(), "PATH": path}
     run = subprocess.run(
         ["dvc", *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     output = run.stdout.decode()
-    assert run.returncode == status, output
+    assert status is None or run.returncode == status, output
     return output
 
 
 def ran(output: str) -> set[str]:
     """Return the names of the stages that dvc says it ran."""
     return set(re.findall(r"Running stage '([^']+)'", output))
+
+
+def failed(output: str) -> set[str]:
+    """Return the names of the stages that dvc says it could not run."""
+    return {name for line in re.findall(r"failed to reproduce (.*)", output) for name in re.findall(r"'([^']+)'", line)}
 
 
 def git(folder: Path, *words: str) -> str:

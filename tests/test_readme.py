@@ -1,13 +1,18 @@
 """The README's table is the committed results', and what it tells people to type exists."""
 
 import re
+import shlex
+import shutil
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from noisy_mnist import tables
+from noisy_mnist.params import study
 from noisy_mnist.params.study import Params
-from tools.workspace import ROOT
+from tools.workspace import ROOT, change_params
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -36,6 +41,23 @@ def test_every_key_it_names_exists() -> None:
     ):
         section, name = key.split(".")
         assert name in params[section], key
+
+
+@pytest.mark.parametrize("command", re.findall(r"dvc exp run [^`\n]*", README))
+def test_every_experiment_it_names_has_valid_params(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    words = shlex.split(command)
+    settings = [after for word, after in pairwise(words) if word in ("-S", "--set-param")]
+    assert settings
+    changes = dict(setting.split("=", 1) for setting in settings)
+    if "--queue" in words:  # one experiment for each value
+        changes = {key: value.split(",")[0] for key, value in changes.items()}
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    values = {key: YAML(typ="safe").load(value) for key, value in changes.items()}
+    change_params(tmp_path / "params.yaml", values)
+    monkeypatch.chdir(tmp_path)
+    study.check()
 
 
 def test_every_picture_it_shows_exists() -> None:

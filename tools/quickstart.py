@@ -13,7 +13,7 @@ FOLDER = workspace.ROOT / "quickstart"
 CHANGES = {
     "data.dataset": "digits",
     "noise.scales": [0, 0.5, 1],
-    "train.models": ["mlp", "mlp_fresh", "cnn"],
+    "train.models": ["mlp", "cnn"],
     "weight_decay.penalties": ["kernel"],
     "weight_decay.factors": [0, 0.0001],
     "weight_decay.seeds": [0],

@@ -1,11 +1,10 @@
-"""Taking noise away with an autoencoder: its training, what it does to images, and from where to where it helps."""
+"""Taking noise away with an autoencoder: its training, and what it does to images and their classification."""
 
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -86,31 +85,3 @@ def gain(before: NDArray[np.float32], after: NDArray[np.float32], labels: NDArra
     difference = (after.argmax(axis=1) == labels).astype(float) - (before.argmax(axis=1) == labels)
     half_width = stats.norm.ppf(0.975) * difference.std(ddof=1) / np.sqrt(len(labels))
     return float(difference.mean()), float(half_width)
-
-
-def helps(gains: pd.DataFrame) -> dict[str, dict[str, float] | None]:
-    """Return from which level denoising helps and to which: ``{"from": {level, low, high}, "to": …}``.
-
-    gains: level (rising), gain, ci95. Between levels the gain is interpolated. ``level`` is where the gain passes 0,
-    going away from its largest value; ``low`` and ``high`` are where the ends of its 95 % interval do. A gain that
-    stays above 0 helps from the first or to the last level. Both are None if the gain is nowhere surely above 0.
-    """
-    levels, gain, ci95 = (gains[name].to_numpy(dtype=float) for name in ("level", "gain", "ci95"))
-    best = int((gain - ci95).argmax())
-    if gain[best] <= ci95[best]:
-        return {"from": None, "to": None}
-    mean, lower, upper = ((gain + sign * ci95) for sign in (0, -1, 1))
-    left = [_leave(levels[best::-1], values[best::-1]) for values in (mean, upper, lower)]
-    right = [_leave(levels[best:], values[best:]) for values in (mean, lower, upper)]
-    names = ("level", "low", "high")
-    return {"from": dict(zip(names, left, strict=True)), "to": dict(zip(names, right, strict=True))}
-
-
-def _leave(levels: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    """Return where values, which begin above 0, first pass 0; the last level if they do not."""
-    below = np.flatnonzero(values <= 0)
-    if len(below) == 0:
-        return float(levels[-1])
-    end = int(below[0])
-    share = values[end - 1] / (values[end - 1] - values[end])
-    return float(levels[end - 1] + share * (levels[end] - levels[end - 1]))

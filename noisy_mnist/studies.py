@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from noisy_mnist.denoising import helps
 from noisy_mnist.summary import Report, spread
 
 # A training with a penalty: penalty, factor as it is named in params.yaml, seed.
@@ -69,18 +70,18 @@ def _with_sampling(accuracies: "pd.Series[float]", images: int) -> dict[str, flo
 def denoise(
     scores: pd.DataFrame, gains: pd.DataFrame, control: Mapping[str, Report], history: pd.DataFrame
 ) -> dict[str, Any]:
-    """Return the summary of denoising: by level, from where to where it helps, and the control.
+    """Return the summary of denoising: ``{"autoencoder_validation_loss", "helps", "levels", "trained_on_noise"}``.
 
-    scores, gains: as the denoise stage writes them. control: by level, the scores of the classifier that was trained
-    on noisy images. history: of the autoencoder.
+    scores, gains: as the denoise stage writes them, levels as text. control: by level, the scores of the classifier
+    that was trained on noisy images. history: of the autoencoder.
     """
     losses = history[history["split"] == "validation"]["loss"]
     by_level: dict[str, Any] = {}
     for row in scores.to_dict("records"):
         found = {name: None if pd.isna(row[name]) else row[name] for name in ("macro_recall", "psnr", "ssim")}
-        by_level.setdefault(f"{row['level']:g}", {})[row["images"]] = {"accuracy": row["accuracy"], **found}
+        by_level.setdefault(row["level"], {})[row["images"]] = {"accuracy": row["accuracy"], **found}
     for row in gains.to_dict("records"):
-        by_level[f"{row['level']:g}"]["gain"] = {"mean": row["gain"], "ci95": row["ci95"]}
+        by_level[row["level"]]["gain"] = {"mean": row["gain"], "ci95": row["ci95"]}
     trained = {level: _one(report, "accuracy", "macro_recall") for level, report in control.items()}
     return {
         "autoencoder_validation_loss": float(losses.iloc[-1]),
@@ -88,6 +89,35 @@ def denoise(
         "levels": by_level,
         "trained_on_noise": trained,
     }
+
+
+def helps(gains: pd.DataFrame) -> dict[str, dict[str, float] | None]:
+    """Return from which level denoising helps and to which: ``{"from": {level, low, high}, "to": …}``.
+
+    gains: level (rising), gain, ci95. Between levels the gain is interpolated. ``level`` is where the gain passes 0,
+    going away from the level at which it is most surely above 0; ``low`` and ``high`` are where the ends of its 95 %
+    interval do. A gain that stays above 0 helps from the first or to the last level. Both are None if the interval
+    lies nowhere above 0.
+    """
+    levels, gain, ci95 = (gains[name].to_numpy(dtype=float) for name in ("level", "gain", "ci95"))
+    best = int((gain - ci95).argmax())
+    if gain[best] <= ci95[best]:
+        return {"from": None, "to": None}
+    mean, lower, upper = ((gain + sign * ci95) for sign in (0, -1, 1))
+    left = [_leave(levels[best::-1], values[best::-1]) for values in (mean, upper, lower)]
+    right = [_leave(levels[best:], values[best:]) for values in (mean, lower, upper)]
+    names = ("level", "low", "high")
+    return {"from": dict(zip(names, left, strict=True)), "to": dict(zip(names, right, strict=True))}
+
+
+def _leave(levels: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Return where values, which begin above 0, first pass 0; the last level if they do not."""
+    below = np.flatnonzero(values <= 0)
+    if len(below) == 0:
+        return float(levels[-1])
+    end = int(below[0])
+    share = values[end - 1] / (values[end - 1] - values[end])
+    return float(levels[end - 1] + share * (levels[end] - levels[end - 1]))
 
 
 def denoise_control(control: Mapping[str, Report]) -> pd.DataFrame:

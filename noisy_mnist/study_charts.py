@@ -36,8 +36,8 @@ def weight_decay(points: pd.DataFrame) -> Figure:
             name = "validation, mean ± std" if split == "validation" else "test at the factor chosen, ± 95 % of images"
             ax.errorbar(chosen["factor"], chosen["mean"], chosen[size], label=name, **look(index), capsize=3)
             ax.axhline(control["mean"], color=COLOURS[index], linestyle=":", label=f"{split}, no penalty")
-        ax.axhline(HINTON, color="0.3", linestyle="--", linewidth=1, label="Hinton 2005, test")
-        ax.set(xscale="log", xlabel="factor of the penalty", title=f"{penalty} L2, {tried['n'].iloc[0]} seeds")
+        ax.axhline(HINTON, color="0.3", linestyle="--", linewidth=1, label="Hinton 2005, MNIST, test")
+        ax.set(xscale="log", xlabel="factor of the penalty", title=f"{penalty} L2 (n = {tried['n'].iloc[0]})")
     axes[0].set_ylabel(ACCURACY)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     return figure

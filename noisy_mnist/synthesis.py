@@ -20,7 +20,8 @@ def by_class(codes: Array, labels: NDArray[np.uint8], count: int, seed: int) -> 
     for digit in range(CLASSES):
         own = codes[labels == digit].astype(np.float64)
         rng = generator(seed, digit)
-        drawn.append(rng.multivariate_normal(own.mean(axis=0), np.cov(own.T), count, method="eigh"))
+        covariance = np.atleast_2d(np.cov(own.T))  # of a code of one unit, np.cov returns a number
+        drawn.append(rng.multivariate_normal(own.mean(axis=0), covariance, count, method="eigh"))
     return np.concatenate(drawn).clip(0).astype(np.float32)
 
 

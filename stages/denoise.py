@@ -36,9 +36,9 @@ def main(classifier_name: str, seed: str) -> None:
             report = scores.report(read[name], test.labels)
             quality = {"psnr": denoising.psnr(splits.scaled(some), clean), "ssim": denoising.ssim(some, clean)}
             chosen = {score: report[score] for score in ("accuracy", "macro_recall")}
-            rows.append({"level": level, "images": name, **chosen, **quality})
+            rows.append({"level": str(level), "images": name, **chosen, **quality})
         gain, half_width = denoising.gain(read["noisy"], read["denoised"], test.labels)
-        gains.append({"level": level, "gain": gain, "ci95": half_width})
+        gains.append({"level": str(level), "gain": gain, "ci95": half_width})
         shown.append([some[:SHOWN].astype(np.float16) for some in images.values()])
 
     with files.replacing(Path("data/denoise")) as folder:

@@ -70,7 +70,8 @@ def denoise() -> dict[str, Any]:
     """Write the tables of the denoising study, return its part of the summary."""
     levels = [str(level) for level in params.read(ControlLevels, "denoise").control_levels]
     control = {level: tables.read_json(DATA / "denoise_control" / f"{level}.json") for level in levels}
-    scores, gains = (tables.read_csv(DATA / "denoise" / f"{name}.csv") for name in ("scores", "gains"))
+    written = (DATA / "denoise" / f"{name}.csv" for name in ("scores", "gains"))
+    scores, gains = (tables.read_csv(path, text=["level"]) for path in written)
     write("denoise", scores)
     write("denoise_control", studies.denoise_control(control))
     return studies.denoise(scores, gains, control, tables.read_csv(Path("models/autoencoder.csv")))

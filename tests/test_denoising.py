@@ -1,7 +1,6 @@
-"""What denoising does to images and to accuracy, and from where to where it helps."""
+"""What denoising does to images and to accuracy."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
@@ -46,63 +45,6 @@ def test_gain_is_the_mean_of_paired_differences_with_its_normal_interval() -> No
     assert denoising.gain(before, after, labels) == pytest.approx(((high + low) / 2, (high - low) / 2))
     assert denoising.gain(after, before, labels)[0] == pytest.approx(-difference.mean())
     assert denoising.gain(before, before, labels) == (0, 0)
-
-
-def crossings(gain: list[float], ci95: float = 0.1) -> dict[str, dict[str, float] | None]:
-    """Return from where to where denoising helps that has these gains at the levels 0, 1, 2, ….
-
-    Half a level is passed on each side of a gain that changes by 0.2 a level and whose half-width is 0.1.
-    """
-    return denoising.helps(pd.DataFrame({"level": range(len(gain)), "gain": gain, "ci95": ci95}))
-
-
-def test_denoising_helps_where_the_interpolated_gain_is_above_0() -> None:
-    found = crossings([-0.3, -0.1, 0.1, 0.3, 0.5, 0.15, -0.2])
-    assert found["from"] == pytest.approx({"level": 1.5, "low": 1, "high": 2})
-    assert found["to"] == pytest.approx({"level": 5 + 3 / 7, "low": 5 + 1 / 7, "high": 5 + 5 / 7})
-
-
-def test_levels_need_not_be_evenly_spaced() -> None:
-    gains = pd.DataFrame({"level": [0, 0.2, 0.6, 1], "gain": [-0.1, 0.3, 0.3, -0.1], "ci95": 0.1})
-    found = denoising.helps(gains)
-    assert found["from"] == pytest.approx({"level": 0.05, "low": 0, "high": 0.1})
-    assert found["to"] == pytest.approx({"level": 0.9, "low": 0.8, "high": 1})
-
-
-def test_low_and_high_enclose_the_level_on_both_sides() -> None:
-    rng = np.random.default_rng(0)
-    sides = 0
-    for _ in range(300):
-        gains = pd.DataFrame({"level": range(9), "gain": rng.normal(size=9), "ci95": rng.random(9)})
-        found = denoising.helps(gains)
-        assert (found["from"] is None) == (found["to"] is None) == (gains["gain"] <= gains["ci95"]).all()
-        for side in found.values():
-            if side:
-                sides += 1
-                assert 0 <= side["low"] <= side["level"] <= side["high"] <= 8
-        if found["from"] and found["to"]:
-            assert found["from"]["high"] <= found["to"]["low"]
-    assert sides > 300
-
-
-@pytest.mark.parametrize("gain", [[-0.3, -0.1, -0.2], [0.05, 0.1, 0.02]])
-def test_denoising_that_is_nowhere_surely_better_helps_nowhere(gain: list[float]) -> None:
-    assert crossings(gain) == {"from": None, "to": None}
-
-
-def test_a_gain_that_never_passes_0_helps_from_the_first_to_the_last_level() -> None:
-    found = crossings([0.2, 0.5, 0.4])
-    assert found == {"from": {"level": 0, "low": 0, "high": 0}, "to": {"level": 2, "low": 2, "high": 2}}
-    unsure = crossings([0.05, 0.35, 0.05])  # above 0 to the ends, surely so only between
-    assert unsure["from"] == pytest.approx({"level": 0, "low": 0, "high": 1 / 6})
-    assert unsure["to"] == pytest.approx({"level": 2, "low": 2 - 1 / 6, "high": 2})
-
-
-def test_the_range_is_the_one_around_the_surest_gain() -> None:
-    found = crossings([0.3, -0.1, -0.1, 0.5, 0.5, -0.5, 0.3])
-    assert found["from"] is not None
-    assert found["to"] is not None
-    assert (found["from"]["level"], found["to"]["level"]) == pytest.approx((2 + 1 / 6, 4.5))
 
 
 def test_noisy_copies_are_those_of_the_noise_on_files() -> None:

@@ -138,7 +138,7 @@ NOT_SEEDS = [1.5, 1.0, -1, 2**32, "0", True, None, [0]]
 NOT_COUNTS = [0, -1, 1.5, "2", True, None]
 NOT_SHARES = [-0.1, 1.5, "0.5", True, None, float("nan")]
 NOT_LEVELS = [*NOT_SCALES, 1.001]
-ZERO = ("Expected 0 itself",)
+ZERO = ("Expected 0 written as 0",)
 
 
 @pytest.mark.parametrize(

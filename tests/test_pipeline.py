@@ -1,6 +1,7 @@
 """The graph as its users run it: again, on a branch, with wrong params, and what is committed of it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,11 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from noisy_mnist import tables
 from tests.conftest import dvc, failed, git, ran
+from tools import workspace
 from tools.workspace import ROOT
+
+STAGES = list(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"])
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -65,6 +71,24 @@ def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change:
     resumed = subprocess.run(command, cwd=tiny, stderr=subprocess.PIPE, text=True, check=True).stderr
     assert "epoch 1/12" not in resumed
     assert [path.read_bytes() for path in outputs] == straight
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_declared_dependencies_are_enough(finished: Path, tmp_path: Path, stage: str) -> None:
+    """One cell of each stage, alone with params.yaml and what dvc.yaml says it reads."""
+    with Repo(str(finished)) as repo:
+        cell = next(found for found in repo.index.stages if re.fullmatch(rf"{stage}(@.*)?", found.name))
+        needed = [Path(dep.fs_path).relative_to(finished) for dep in cell.deps if not isinstance(dep, ParamsDependency)]
+    for path in {Path("params.yaml"), *needed}:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (finished / path).is_dir() else shutil.copy
+        copy(finished / path, tmp_path / path)
+    command = [sys.executable, *cell.cmd.split()[1:]]
+    environment = {**workspace.environment(), "PYTHONPATH": str(tmp_path)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    for out in cell.outs:
+        assert (tmp_path / Path(out.fs_path).relative_to(finished)).exists()
 
 
 def test_forced_second_run_leaves_the_lock_file_as_it_was(tiny: Path) -> None:

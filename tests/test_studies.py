@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from noisy_mnist import denoising, studies, summary, tables
+from noisy_mnist import studies, summary, tables
 
 Reports = dict[studies.Penalised, summary.Report]
 PENALTIES, FACTORS = ("kernel", "activity"), ("0", "1e-06", "0.001")
@@ -107,7 +107,7 @@ def test_test_accuracy_is_shown_of_the_control_and_of_the_chosen_factor_only(rep
         assert row["sampling"] == summary.spread([row["mean"]], images)["ci95"]
 
 
-LEVELS = (0, 0.05, 1)
+LEVELS = ("0", "0.05", "1")
 GAINS = pd.DataFrame({"level": LEVELS, "gain": [-0.1, 0.1, 0.3], "ci95": [0.01, 0.02, 0.03]})
 CONTROL = {"0.05": {"test": score(0.9, 1000)}, "1": {"test": score(0.2, 1000)}}
 
@@ -121,14 +121,14 @@ def denoised(tmp_path: Path) -> dict[str, Any]:
     read = []
     for name, table in {"scores": scores, "gains": GAINS, "history": history}.items():
         tables.write_csv(tmp_path / f"{name}.csv", table)
-        read.append(tables.read_csv(tmp_path / f"{name}.csv"))
+        read.append(tables.read_csv(tmp_path / f"{name}.csv", text=["level"] if "level" in table else ()))
     return studies.denoise(read[0], read[1], CONTROL, read[2])
 
 
 def test_summary_of_denoising_holds_every_level(denoised: dict[str, Any]) -> None:
     assert list(denoised) == ["autoencoder_validation_loss", "helps", "levels", "trained_on_noise"]
     assert denoised["autoencoder_validation_loss"] == 0.1
-    assert denoised["helps"] == denoising.helps(GAINS)
+    assert denoised["helps"] == studies.helps(GAINS)
     assert list(denoised["levels"]) == ["0", "0.05", "1"]
     scores = {"accuracy": 0.8, "macro_recall": 0.7, "ssim": 0.5}
     assert denoised["levels"]["0.05"] == {
@@ -205,3 +205,60 @@ def test_distances_mirror_the_table_and_hold_no_nan(compared: pd.DataFrame, tmp_
 def test_limit_is_its_accuracy_by_scale() -> None:
     table = studies.limit(LIMITS)
     assert table.to_dict("list") == {"scale": list(SCALES), "accuracy": [0.97, 0.9, 0.6]}
+
+
+def crossings(gain: list[float], ci95: float = 0.1) -> dict[str, dict[str, float] | None]:
+    """Return from where to where denoising helps that has these gains at the levels 0, 1, 2, ….
+
+    Half a level is passed on each side of a gain that changes by 0.2 a level and whose half-width is 0.1.
+    """
+    return studies.helps(pd.DataFrame({"level": range(len(gain)), "gain": gain, "ci95": ci95}))
+
+
+def test_denoising_helps_where_the_interpolated_gain_is_above_0() -> None:
+    found = crossings([-0.3, -0.1, 0.1, 0.3, 0.5, 0.15, -0.2])
+    assert found["from"] == pytest.approx({"level": 1.5, "low": 1, "high": 2})
+    assert found["to"] == pytest.approx({"level": 5 + 3 / 7, "low": 5 + 1 / 7, "high": 5 + 5 / 7})
+
+
+def test_levels_need_not_be_evenly_spaced() -> None:
+    gains = pd.DataFrame({"level": [0, 0.2, 0.6, 1], "gain": [-0.1, 0.3, 0.3, -0.1], "ci95": 0.1})
+    found = studies.helps(gains)
+    assert found["from"] == pytest.approx({"level": 0.05, "low": 0, "high": 0.1})
+    assert found["to"] == pytest.approx({"level": 0.9, "low": 0.8, "high": 1})
+
+
+def test_low_and_high_enclose_the_level_on_both_sides() -> None:
+    rng = np.random.default_rng(0)
+    sides = 0
+    for _ in range(300):
+        gains = pd.DataFrame({"level": range(9), "gain": rng.normal(size=9), "ci95": rng.random(9)})
+        found = studies.helps(gains)
+        assert (found["from"] is None) == (found["to"] is None) == (gains["gain"] <= gains["ci95"]).all()
+        for side in found.values():
+            if side:
+                sides += 1
+                assert 0 <= side["low"] <= side["level"] <= side["high"] <= 8
+        if found["from"] and found["to"]:
+            assert found["from"]["high"] <= found["to"]["low"]
+    assert sides > 300
+
+
+@pytest.mark.parametrize("gain", [[-0.3, -0.1, -0.2], [0.05, 0.1, 0.02]])
+def test_denoising_that_is_nowhere_surely_better_helps_nowhere(gain: list[float]) -> None:
+    assert crossings(gain) == {"from": None, "to": None}
+
+
+def test_a_gain_that_never_passes_0_helps_from_the_first_to_the_last_level() -> None:
+    found = crossings([0.2, 0.5, 0.4])
+    assert found == {"from": {"level": 0, "low": 0, "high": 0}, "to": {"level": 2, "low": 2, "high": 2}}
+    unsure = crossings([0.05, 0.35, 0.05])  # above 0 to the ends, surely so only between
+    assert unsure["from"] == pytest.approx({"level": 0, "low": 0, "high": 1 / 6})
+    assert unsure["to"] == pytest.approx({"level": 2, "low": 2 - 1 / 6, "high": 2})
+
+
+def test_the_range_is_the_one_around_the_surest_gain() -> None:
+    found = crossings([0.3, -0.1, -0.1, 0.5, 0.5, -0.5, 0.3])
+    assert found["from"] is not None
+    assert found["to"] is not None
+    assert (found["from"]["level"], found["to"]["level"]) == pytest.approx((2 + 1 / 6, 4.5))

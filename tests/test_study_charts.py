@@ -86,7 +86,7 @@ def test_weight_decay_shows_means_by_factor_and_the_control_as_a_line() -> None:
     figure = FIGURES["weight_decay"]()
     assert len(figure.axes) == len(PENALTIES)
     for ax, penalty in zip(figure.axes, PENALTIES, strict=True):
-        assert ax.get_title() == f"{penalty} L2, 3 seeds"
+        assert ax.get_title() == f"{penalty} L2 (n = 3)"
         assert ax.get_xscale() == "log"
         bars, lines = barred(ax), drawn(ax)
         rows = WEIGHT_DECAY[WEIGHT_DECAY["penalty"] == penalty].sort_values("factor").set_index("split")
@@ -100,7 +100,7 @@ def test_weight_decay_shows_means_by_factor_and_the_control_as_a_line() -> None:
             np.testing.assert_array_equal(bars[label].lines[0].get_ydata(), expected["mean"])
             np.testing.assert_allclose(half_widths(bars[label]), expected[size])
             assert set(lines[f"{split}, no penalty"].get_ydata()) == {control["mean"]}
-        assert set(lines["Hinton 2005, test"].get_ydata()) == {0.9847}
+        assert set(lines["Hinton 2005, MNIST, test"].get_ydata()) == {0.9847}
 
 
 def test_weight_decay_of_one_seed_has_no_deviation() -> None:

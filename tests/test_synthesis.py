@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from noisy_mnist import synthesis
 
 WIDTH = 4
-LABELS = np.arange(400, dtype=np.uint8) % 10
+LABELS = (np.arange(400) % 10).astype(np.uint8)
 
 
 def codes_of(mean: float) -> NDArray[np.float32]:

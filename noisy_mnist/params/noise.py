@@ -12,7 +12,7 @@ def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
     """Keep 1 apart from 1.0: DVC names stages and folders by the scale as it is written."""
     check(value)
     if value == 0 and str(value) != "0":
-        raise ValueError("Expected 0 itself, as other stages name the models of clean images by it")
+        raise ValueError("Expected 0 written as 0: stages and files are named as it is written")
     return value
 
 

@@ -47,7 +47,7 @@ def denoise(points: pd.DataFrame, control: pd.DataFrame, helps: Mapping[str, Map
     """Show accuracy, macro recall and likeness to the clean images by level, noisy and denoised.
 
     points: level, images, accuracy, macro_recall, psnr, ssim. control: level, accuracy, macro_recall, of a classifier
-    trained on that noise. helps: as denoising.helps; the range is shaded.
+    trained on that noise. helps: as studies.helps; the range is shaded.
     """
     figure = Figure(figsize=(9.5, 6.6))
     axes = figure.subplots(2, 2, sharex=True)

@@ -17,7 +17,7 @@ CHANGES = {
     "weight_decay.penalties": ["kernel"],
     "weight_decay.factors": [0, 0.0001],
     "weight_decay.seeds": [0],
-    "autoencoder.epochs": 200,
+    "autoencoder.epochs": 50,
     "denoise.classifier": "cnn",
     "denoise.control_levels": [0.4],
 }

@@ -17,7 +17,7 @@ setup: .venv/installed  ## Install everything from requirements.lock into .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	touch $@
 
-quickstart: setup  ## Run the real graph on a small offline data set, in quickstart/, in about two minutes
+quickstart: setup  ## Run the real graph on a small offline data set, in quickstart/, in a few minutes
 	python -m tools.quickstart
 
 repro: setup  ## Run the full study on MNIST: dvc repro

@@ -79,7 +79,7 @@ def curves(points: pd.DataFrame) -> Figure:
     models, scales = list(points["model"].unique()), sorted(points["scale"].unique())
     figure, axes = _panels(models, 3.3, 2.9, beside=1.2, sharey=True)
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.88, len(scales)))
-    for ax, model in zip(axes, models, strict=False):
+    for ax, model in zip(axes, models, strict=True):
         for colour, scale in zip(colours, scales, strict=True):
             for split, style in (("train", "--"), ("validation", "-")):
                 _epochs(ax, points, model, scale, split, color=colour, linestyle=style, label=f"{scale:g}")
@@ -119,7 +119,7 @@ def transfer(points: pd.DataFrame) -> Figure:
     """
     models, scales = list(points["model"].unique()), sorted(points["test_scale"].unique())
     figure, axes = _panels(models, 0.55 * len(scales), 0.5 * len(scales) + 0.7, beside=2)
-    for ax, model in zip(axes, models, strict=False):
+    for ax, model in zip(axes, models, strict=True):
         rows = points[points["model"] == model]
         matrix = rows.pivot_table("accuracy", "train_scale", "test_scale")
         _matrix(ax, matrix.to_numpy(), [f"{scale:g}" for scale in matrix.index], "{:.2f}", 1)
@@ -136,7 +136,7 @@ def confusion(counts: pd.DataFrame, scale: float) -> Figure:
     """
     models = list(counts["model"].unique())
     figure, axes = _panels(models, 3.6, 3.6)
-    for ax, model in zip(axes, models, strict=False):
+    for ax, model in zip(axes, models, strict=True):
         rows = counts[(counts["model"] == model) & (counts["scale"] == scale)]
         matrix = rows.pivot_table("count", "label", "predicted", aggfunc="sum").to_numpy(dtype=float)
         shares = 100 * matrix / matrix.sum(axis=1, keepdims=True)

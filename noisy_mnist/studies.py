@@ -45,18 +45,18 @@ def weight_decay_choice(reports: Mapping[Penalised, Report]) -> dict[str, Any]:
     return choice
 
 
-def weight_decay_intervals(reports: Mapping[Penalised, Report]) -> pd.DataFrame:
+def weight_decay_intervals(reports: Mapping[Penalised, Report], choice: Mapping[str, Any]) -> pd.DataFrame:
     """Return what the figure shows: penalty, factor, split, mean, std, n, ci95, sampling.
 
     Validation accuracy for every factor; test accuracy for the control and for the factor that was chosen on
-    validation images, and for no other.
+    validation images (choice: as weight_decay_choice returns it), and for no other.
     """
     images = next(iter(reports.values()))["validation"]["n"]
     rows = []
     for (penalty, factor), cells in weight_decay(reports).groupby(["penalty", "factor"], sort=False):
         found = _with_sampling(cells["validation_accuracy"], images)
         rows.append({"penalty": penalty, "factor": factor, "split": "validation", **found})
-    for penalty, chosen in weight_decay_choice(reports).items():
+    for penalty, chosen in choice.items():
         for factor, score in (("0", "control_test_accuracy"), (chosen["factor"], "test_accuracy")):
             rows.append({"penalty": penalty, "factor": factor, "split": "test", **chosen[score]})
     return pd.DataFrame(rows)

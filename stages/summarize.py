@@ -61,9 +61,10 @@ def weight_decay() -> dict[str, Any]:
     factors = [str(factor) for factor in grid.factors]
     cells: list[studies.Penalised] = list(itertools.product(grid.penalties, factors, grid.seeds))
     reports = {cell: tables.read_json(DATA / "weight_decay" / "{}-{}-{}.json".format(*cell)) for cell in cells}
+    choice = studies.weight_decay_choice(reports)
     write("weight_decay", studies.weight_decay(reports))
-    write("weight_decay_intervals", studies.weight_decay_intervals(reports))
-    return studies.weight_decay_choice(reports)
+    write("weight_decay_intervals", studies.weight_decay_intervals(reports, choice))
+    return choice
 
 
 def denoise() -> dict[str, Any]:

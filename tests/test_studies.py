@@ -93,7 +93,7 @@ def test_one_seed_will_do(tmp_path: Path) -> None:
 
 
 def test_test_accuracy_is_shown_of_the_control_and_of_the_chosen_factor_only(reports: Reports) -> None:
-    table = studies.weight_decay_intervals(reports)
+    table = studies.weight_decay_intervals(reports, studies.weight_decay_choice(reports))
     assert list(table.columns) == ["penalty", "factor", "split", "mean", "std", "n", "ci95", "sampling"]
     rows = {split: list(zip(part["penalty"], part["factor"], strict=True)) for split, part in table.groupby("split")}
     assert rows["validation"] == list(itertools.product(PENALTIES, FACTORS))

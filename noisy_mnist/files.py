@@ -5,23 +5,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from noisy_mnist.errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write a file or folder to; move it into place if no error was raised.
 
-    The temporary name is hidden and fixed, so that what a killed run left behind is overwritten by the next.
+    The temporary name is hidden and fixed, so that what a killed run left behind is overwritten by the next. Raises
+    UserError for what the operating system refuses: a full disk, a folder that may not be written to.
     """
     partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove(partial)
     try:
-        yield partial
-        if path.is_dir() and partial.exists():  # a file is replaced in one step, a folder cannot be
-            shutil.rmtree(path)
-        partial.replace(path)
-    finally:
+        path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
+        try:
+            yield partial
+            if path.is_dir() and partial.exists():  # a file is replaced in one step, a folder cannot be
+                shutil.rmtree(path)
+            partial.replace(path)
+        finally:
+            _remove(partial)
+    except OSError as error:
+        raise UserError(f"{path} could not be written ({error}): mend that and run the same command again") from error
 
 
 def _remove(path: Path) -> None:

@@ -7,25 +7,30 @@ its name is then a value of ``noise.kind``.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from noisy_mnist.splits import scaled, take
 
-Apply = Callable[[NDArray[np.float32], float, np.random.Generator], NDArray[np.float32]]
+Apply = Callable[[NDArray[np.uint8], float, np.random.Generator], NDArray[np.floating[Any]]]
 
 # Images that share one generator: large enough that creating generators costs nothing, small enough to stay in cache.
 BLOCK = 500
+# Images that get their noise in one call: what is computed for them stays in a processor's second-level cache.
+TILE = 50
 
 # Two bytes a pixel, half of float32. Rounding changes a value v by at most |v|·2^-11: at most 0.00025 for a pixel
 # in [0, 1], a sixteenth of the step between two grey levels.
 STORED = np.float16
+# What is stored of each of the 256 grey values.
+GREY = scaled(np.arange(256, dtype=np.uint8)).astype(STORED)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of noise: its function and the largest scale at which it has a meaning."""
+    """A kind of noise: its function, from grey images, uint8, to noisy ones, and the largest meaningful scale."""
 
     apply: Apply
     largest_scale: float
@@ -46,24 +51,28 @@ def kind(largest_scale: float) -> Callable[[Apply], Apply]:
 
 # The largest value of float16 is 65504: at 1000, a normal draw would have to exceed 65 standard deviations to reach it.
 @kind(largest_scale=1000)
-def gaussian(images: NDArray[np.float32], scale: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def gaussian(images: NDArray[np.uint8], scale: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Add to each pixel its own normal draw with standard deviation ``scale``, in units of the full grey range."""
     noise = rng.standard_normal(images.shape, dtype=np.float32)
     noise *= np.float32(scale)
-    noise += images
+    noise += scaled(images)
     return noise
 
 
 @kind(largest_scale=1)
-def salt_and_pepper(images: NDArray[np.float32], scale: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def salt_and_pepper(images: NDArray[np.uint8], scale: float, rng: np.random.Generator) -> NDArray[np.float16]:
     """Replace each pixel with probability ``scale``, by 0 or 1 with equal chance.
 
     One 32-bit integer a pixel: its lowest bit is the new value, the other 31 decide whether the pixel is replaced,
     so that 0 replaces none and 1 replaces all, and the pixels replaced at one scale are replaced at all larger ones.
     """
-    draw = rng.integers(0, 2**32, images.shape, dtype=np.uint32)
-    replaced = (draw >> 1) < np.uint32(round(scale * 2**31))
-    return np.where(replaced, (draw & 1).astype(np.float32), images)
+    # The words of rng.integers(0, 2**32, images.shape, np.uint32), drawn in a third of its time: an image has an even
+    # number of pixels. Masks of a byte a pixel, 0 or 255, are several times as fast as np.where.
+    draw = rng.bit_generator.random_raw(images.size // 2).view(np.uint32).reshape(images.shape)
+    kept = np.negative((draw >= round(scale * 2**31) * 2).view(np.uint8))
+    salt = np.negative(draw.view(np.uint8)[..., ::4] & 1)
+    noisy: NDArray[np.float16] = GREY[images & kept | salt & ~kept]
+    return noisy
 
 
 def add(
@@ -74,10 +83,13 @@ def add(
     images: (n, 28, 28), uint8 from 0 to 255, scaled to [0, 1] before the noise. kind: a key of KINDS.
     clip: bring values outside [0, 1] to its ends. Returns (n, 28, 28) in the dtype STORED.
     """
-    noisy = KINDS[kind].apply(scaled(images), scale, rng)
-    if clip:
-        np.clip(noisy, 0, 1, out=noisy)
-    return noisy.astype(STORED)
+    stored = np.empty(images.shape, STORED)
+    for start in range(0, len(images), TILE):
+        noisy = KINDS[kind].apply(images[start : start + TILE], scale, rng)
+        if clip:
+            np.clip(noisy, 0, 1, out=noisy)
+        stored[start : start + TILE] = noisy
+    return stored
 
 
 def generator(seed: int, *key: int) -> np.random.Generator:

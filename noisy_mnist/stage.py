@@ -2,6 +2,7 @@
 
 import fcntl
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +24,16 @@ def run(main: Callable[..., None]) -> None:
             raise UserError(f"expected the arguments {expected}, found {sys.argv[1:]}: let 'dvc repro' run the stage")
         LOCKS.mkdir(parents=True, exist_ok=True)
         # A killed dvc leaves its stage running. The lock ends with the process that holds it, however that ends.
-        with (LOCKS / name.replace("/", "_")).open("w") as lock:
+        with (LOCKS / name.replace("/", "_")).open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError("another run of this stage is at work: wait until it ends, or end it first") from None
+                lock.seek(0)
+                twin = f"another run of this stage is at work, process {lock.read()}"
+                raise UserError(f"{twin}: wait until it ends, or end it first") from None
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
             main(*sys.argv[1:])
     except (UserError, OSError) as error:
         sys.exit(f"{name}: {error}")

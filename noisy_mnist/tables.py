@@ -36,7 +36,8 @@ def read_csv(path: Path, text: Iterable[str] = ()) -> pd.DataFrame:
     text: columns to keep as they are written, such as scales in the names of stages.
     """
     with _readable(path):
-        return pd.read_csv(path, dtype=dict.fromkeys(text, str))
+        # Only an empty field is a missing value: a model may be called "nan".
+        return pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
 
 
 @contextmanager
@@ -46,5 +47,5 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path} not found: run the stage that writes it with 'dvc repro'") from None
-    except ValueError as error:  # what is no JSON, no CSV, no UTF-8
+    except (ValueError, RecursionError) as error:  # what is no JSON, no CSV, no UTF-8
         raise UserError(f"{path} is damaged ({error}): delete it and run 'dvc repro'") from None

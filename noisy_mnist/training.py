@@ -6,6 +6,7 @@ and the masks of dropout. So the weights and the optimizer's state after an epoc
 
 import hashlib
 import json
+import math
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -126,11 +127,13 @@ def fit(training: Training, curve: Curve, backup: Path, report: Report) -> tuple
     """Train a network and return it with its history.
 
     curve: the examples scored after every epoch with dropout off, by split. backup: the file that holds the last
-    finished epoch; if it is there and of the same training, the training goes on from it. The caller deletes it
-    when the results are safe. report: called with the newest rows of the history after every epoch.
+    finished epoch; if it is there and of the same training, the training goes on from it. The last epoch's stays:
+    should dvc fail to record the results, they need not be trained again. report: called with the newest rows of the
+    history after every epoch.
 
     Returns the network, without its optimizer, and the history: a row with epoch (from 1), split, accuracy (of a
-    classifier) and loss for every epoch and split. Raises UserError if there are fewer examples than one batch takes.
+    classifier) and loss for every epoch and split. Raises UserError if there are fewer examples than one batch takes,
+    or the loss is no longer a number.
     """
     if training.steps == 0:
         found, most = training.model.batch_size, len(training.examples.targets)
@@ -151,10 +154,15 @@ def fit(training: Training, curve: Curve, backup: Path, report: Report) -> tuple
     fingerprint = training.fingerprint(curve)
     history = restore(model, backup, fingerprint)
     done = history[-1]["epoch"] if history else 0
+    if done:
+        print(f"goes on after epoch {done} of {training.model.epochs}, from {backup}", file=sys.stderr, flush=True)
     for epoch in range(done + 1, training.model.epochs + 1):
         seed_dropout(model, training.seed, epoch)
         model.fit(batches(training, epoch), epochs=1, shuffle=False, verbose=0)
-        rows = [{"epoch": epoch, "split": name, **score(model, part)} for name, part in curve.items()]
+        rows: list[Row] = [{"epoch": epoch, "split": name, **score(model, part)} for name, part in curve.items()]
+        if not all(math.isfinite(row["loss"]) for row in rows):
+            key, rate = f"params.yaml: {training.section}.learning_rate", training.model.learning_rate
+            raise UserError(f"{key}: found {rate}. Expected a smaller one: after epoch {epoch} the loss is no number")
         history += rows
         store(model, history, backup, fingerprint)
         report(rows)

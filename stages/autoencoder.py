@@ -28,7 +28,6 @@ def main() -> None:
     tables.write_csv(Path("models/autoencoder.csv"), pd.DataFrame(history))
     with files.replacing(Path("models/autoencoder.keras")) as path:
         models.save(model, path)
-    backup.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ def main(model_name: str, seed: str, level: str) -> None:
     tables.write_csv(output / f"{level}.csv", pd.DataFrame(history))
     result = {"test": scores.report(models.predict(model, noisy["test"].images), noisy["test"].labels)}
     tables.write_json(output / f"{level}.json", result)
-    backup.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,6 @@ def main(classifier_name: str, seed: str, scale: str) -> None:
     output = Path("data/denoise_scale")
     tables.write_csv(output / f"{scale}.csv", pd.DataFrame(history))
     tables.write_json(output / f"{scale}.json", result)
-    backup.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

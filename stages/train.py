@@ -32,7 +32,6 @@ def main(model_name: str, scale: str, seed: str) -> None:
     tables.write_csv(output / f"{scale}-{seed}.csv", pd.DataFrame(history))
     with files.replacing(output / f"{scale}-{seed}.keras") as path:
         models.save(model, path)
-    backup.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ def main(model_name: str, penalty: str, factor: str, seed: str) -> None:
     output = Path("data/weight_decay")
     tables.write_csv(output / f"{cell}.csv", pd.DataFrame(history))
     tables.write_json(output / f"{cell}.json", result)
-    backup.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

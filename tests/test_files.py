@@ -1,15 +1,18 @@
 """Writing under a temporary name: what stands under the final name is whole, and nothing else is left."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from noisy_mnist import files
+from noisy_mnist.errors import UserError
 
 Write = Callable[[Path, str], None]
 
@@ -95,7 +98,7 @@ def test_error_keeps_the_old_output(tmp_path: Path, work: Path, write: Write) ->
 @pytest.mark.parametrize("write", [write_file, write_folder])
 def test_writing_nothing_is_an_error_that_keeps_the_old_output(tmp_path: Path, work: Path, write: Write) -> None:
     write(work / "out", "old")
-    with pytest.raises(FileNotFoundError), files.replacing(work / "out"):
+    with pytest.raises(UserError, match=r"out could not be written .*No such file"), files.replacing(work / "out"):
         pass
     assert content(work) == expected(tmp_path, write, "old")
 
@@ -144,3 +147,29 @@ def test_outputs_beside_each_other_do_not_meet(work: Path) -> None:
         first.write_text("first")
         second.write_text("second")
     assert content(work) == {"0": "first", "0.1": "second"}
+
+
+def write_array(path: Path, text: str) -> None:
+    """Write the text as an array of NumPy, whose message for a full disk is another one."""
+    with path.open("wb") as file:
+        np.save(file, np.array(list(text)))
+
+
+@pytest.mark.parametrize("write", [write_file, write_folder, write_array])
+def test_full_disk_is_told_with_the_name_and_leaves_nothing(work: Path, write: Write) -> None:
+    """A limit on the size of a file stands in for the disk: the system refuses to write more."""
+
+    def fill() -> None:
+        with files.replacing(work / "out") as path:
+            write(path, "x" * 150)
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(UserError, match=r"out could not be written .*File too large|out .* requested and"):
+            fill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert content(work) == {}
+    fill()
+    assert (work / "out").exists()

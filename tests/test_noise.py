@@ -68,7 +68,8 @@ def test_salt_and_pepper_replaces_the_share(scale: float) -> None:
             for block, start in enumerate(range(0, N, BLOCK))
         ]
     )
-    assert replaced.sum() == (drawn // 2 < round(scale * 2**31)).sum()
+    np.testing.assert_array_equal(replaced, drawn // 2 < round(scale * 2**31))
+    np.testing.assert_array_equal(noisy[replaced], (drawn % 2)[replaced])
     if scale:
         salt = noisy[replaced].mean()
         assert abs(salt - 0.5) < 5 * np.sqrt(0.25 / replaced.sum())

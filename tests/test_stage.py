@@ -122,7 +122,7 @@ def test_second_copy_is_refused_while_the_first_works(stage: Stage, start: Start
     first = start("wait", "1")
     second = stage("wait", "1")
     message = refused(second)
-    assert message.startswith("pets wait 1: another run of this stage is at work")
+    assert message.startswith(f"pets wait 1: another run of this stage is at work, process {first.pid}:")
     assert not second.stdout
     assert first.poll() is None
 

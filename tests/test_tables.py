@@ -36,6 +36,14 @@ def test_csv_keeps_text_columns_as_written(tmp_path: Path) -> None:
     assert table["value"].tolist() == [0.1, 1e-6, 0.0]
 
 
+def test_only_an_empty_field_is_a_missing_value(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("model,psnr\nnan,\nnull,20.5\n")
+    table = tables.read_csv(path)
+    assert table["model"].tolist() == ["nan", "null"]
+    assert table["psnr"].isna().tolist() == [True, False]
+
+
 @pytest.mark.parametrize("read", [tables.read_json, tables.read_csv])
 def test_missing_file_is_named(read: Callable[[Path], Any], tmp_path: Path) -> None:
     path = tmp_path / "none"
@@ -49,6 +57,7 @@ def test_missing_file_is_named(read: Callable[[Path], Any], tmp_path: Path) -> N
         pytest.param(tables.read_json, b"", id="empty JSON"),
         pytest.param(tables.read_json, b'{"a": [1, 2', id="truncated JSON"),
         pytest.param(tables.read_json, '{"a": "é"}'.encode("latin-1"), id="JSON that is no UTF-8"),
+        pytest.param(tables.read_json, b"[" * 10**5, id="JSON nested too deep"),
         pytest.param(tables.read_csv, b"", id="empty CSV"),
         pytest.param(tables.read_csv, "a,b\né,1\n".encode("latin-1"), id="CSV that is no UTF-8"),
         pytest.param(tables.read_csv, b"a,b\n1,2\n1,2,3,4\n", id="CSV with a row too long"),

@@ -124,6 +124,21 @@ def test_each_penalty_gives_other_weights(tmp_path: Path) -> None:
     assert len(set(kernels)) == 3
 
 
+def test_finished_training_is_not_trained_again(tmp_path: Path) -> None:
+    """What dvc could not record, on a lock held elsewhere for one, is there again at once."""
+    straight = fit(job(MLP), tmp_path)
+    trained: list[list[training.Row]] = []
+    model, history = training.fit(job(MLP), CURVE, tmp_path / "backup.npz", trained.append)
+    assert_equal((model.get_weights(), history), straight)
+    assert not trained
+
+
+def test_training_that_diverges_says_so_and_leaves_no_backup(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"models\.tiny\.learning_rate: found 1e\+30.*after epoch 1 the loss"):
+        fit(job(MLP, optimizer="sgd", learning_rate=1e30), tmp_path)
+    assert not (tmp_path / "backup.npz").exists()
+
+
 def test_backup_of_another_training_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "straight").mkdir()
     expected = fit(job(MLP, learning_rate=0.02), tmp_path / "straight")

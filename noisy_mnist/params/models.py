@@ -13,13 +13,13 @@ Precision = Literal["float32", "mixed_bfloat16"]
 class Dense(Section):
     """A fully connected layer of ``dense`` units with relu; the first one flattens the images."""
 
-    dense: int = Field(ge=1)
+    dense: int = Field(ge=1, le=65536)
 
 
 class Conv(Section):
     """``conv`` square filters of side ``kernel`` pixels without padding, batch norm if asked for, then relu."""
 
-    conv: int = Field(ge=1)
+    conv: int = Field(ge=1, le=4096)
     kernel: int = Field(ge=1, le=28)
     batch_norm: bool = False
 
@@ -64,8 +64,8 @@ class OptimizerParams(Section):
     optimizer: Literal["adam", "rmsprop", "sgd", "adadelta"]
     learning_rate: float = Field(gt=0)
     schedule: Literal["constant", "cosine"] = "constant"
-    batch_size: int = Field(ge=1)
-    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=2**20)
+    epochs: int = Field(ge=1, le=100_000)
 
 
 class ModelParams(OptimizerParams):
@@ -104,6 +104,6 @@ class AutoencoderParams(OptimizerParams):
     code to the 784 pixels. All have relu, the pixels a sigmoid.
     """
 
-    encoder: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
-    decoder: list[Annotated[int, Field(ge=1)]]
+    encoder: list[Annotated[int, Field(ge=1, le=65536)]] = Field(min_length=1)
+    decoder: list[Annotated[int, Field(ge=1, le=65536)]]
     seed: int = Field(ge=0, lt=2**32)

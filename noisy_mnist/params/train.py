@@ -11,14 +11,14 @@ from noisy_mnist.params.models import Precision
 class ComputeParams(Section):
     """How networks are computed. Equal bytes need an equal number of threads."""
 
-    threads: int = Field(ge=1)
+    threads: int = Field(ge=1, le=1024)
 
 
 class FitParams(ComputeParams):
     """What all trainings share."""
 
     precision: Precision
-    curve_images: int = Field(ge=1)
+    curve_images: int = Field(ge=1, le=2**31)
 
 
 class TrainParams(FitParams):

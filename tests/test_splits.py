@@ -19,6 +19,7 @@ def mapped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> b
     """Make ``load`` read into memory, or by memory map; return whether it maps."""
     maps = request.param == "memory map"
     monkeypatch.setattr(splits, "IN_MEMORY_BYTES", 0 if maps else 2**30)
+    monkeypatch.setattr(splits, "TAKE", 3)
     return maps
 
 

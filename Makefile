@@ -20,8 +20,20 @@ setup: .venv/installed  ## Install everything from requirements.lock into .venv
 quickstart: setup  ## Run the real graph on a small offline data set, in quickstart/, in a few minutes
 	python -m tools.quickstart
 
-repro: setup  ## Run the full study on MNIST: dvc repro
-	python -m stages.check && dvc repro
+repro: setup  ## Run the full study on MNIST: dvc repro, waiting for locks and mending what a killed run left
+	python -m tools.repro
+
+plots: setup  ## Write dvc_plots/index.html, which needs no network; REV="main ..." draws revisions beside the workspace
+	python -m tools.plots $(REV)
+
+verify: setup  ## Prove that all results, here and in the cache, are what dvc.lock says
+	python -m tools.verify
+
+repair: setup  ## Bring back what verify finds damaged: from where it is whole, else by running its stage
+	python -m tools.repair
+
+prune: setup  ## List what earlier params left behind; YES=1 removes it
+	python -m tools.prune $(if $(YES),remove)
 
 test: setup  ## Run all tests
 	pytest -n auto --maxprocesses 8 --dist loadfile
@@ -32,4 +44,4 @@ check: setup  ## Lint and check types
 lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet pyproject.toml -o requirements.lock
 
-.PHONY: help setup quickstart repro test check lock
+.PHONY: help setup quickstart repro plots verify repair prune test check lock

@@ -44,14 +44,24 @@ TINY = {
 
 def dvc(folder: Path, *words: str, status: int | None = 0) -> str:
     """Run dvc in ``folder``, check its exit status unless that is None, return what it printed to both streams."""
+    return run_in(folder, ["dvc", *words], status)
+
+
+def run_in(folder: Path, command: list[str], status: int | None) -> str:
+    """Run a command in ``folder`` with the programs of this Python's environment on its path; see dvc."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**workspace.environment(), "PATH": path}
     run = subprocess.run(
-        ["dvc", *words], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     output = run.stdout.decode()
     assert status is None or run.returncode == status, output
     return output
+
+
+def tool(folder: Path, module: str, *words: str, status: int = 0) -> str:
+    """Run a module of ``tools`` in ``folder``, check its exit status, return what it printed to both streams."""
+    return run_in(folder, [sys.executable, "-m", f"tools.{module}", *words], status)
 
 
 def ran(output: str) -> set[str]:

@@ -48,15 +48,18 @@ def dvc(folder: Path, *words: str, status: int | None = 0) -> str:
 
 
 def run_in(folder: Path, command: list[str], status: int | None) -> str:
-    """Run a command in ``folder`` with the programs of this Python's environment on its path; see dvc."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**workspace.environment(), "PATH": path}
-    run = subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
+    """Run a command in ``folder``; see dvc."""
+    pipe, environment = subprocess.PIPE, program_environment()
+    run = subprocess.run(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, check=False)
     output = run.stdout.decode()
     assert status is None or run.returncode == status, output
     return output
+
+
+def program_environment() -> dict[str, str]:
+    """Return an environment whose path begins with the programs of this Python's environment."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**workspace.environment(), "PATH": path}
 
 
 def tool(folder: Path, module: str, *words: str, status: int = 0) -> str:

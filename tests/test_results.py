@@ -17,7 +17,7 @@ from tests.conftest import dvc, git, ran, tool
 from tools import results, verify
 
 # Damaged copies of dvc.lock, and damaged files, to try: more for a long run.
-TRIES = int(os.environ.get("DAMAGES", "20"))
+TRIES = int(os.environ.get("DAMAGES", "10"))
 
 
 @pytest.fixture

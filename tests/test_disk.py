@@ -1,0 +1,53 @@
+"""A full disk, and folders that may not be written to: one clear message, no half file, and the run goes on later."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import dvc, run_in
+from tests.test_pipeline import contents
+
+# More than any file that dvc writes for the tiny graph, less than the training images of a noisy copy.
+LARGEST_FILE = 1_500_000
+
+
+@pytest.fixture
+def stale(tiny: Path, change: Callable[..., None]) -> Path:
+    """Return the copy with a change that makes noisy copies due."""
+    change({"noise.seed": 1})
+    shutil.rmtree(tiny / ".dvc/cache/runs")
+    return tiny
+
+
+def test_full_disk_is_told_once_and_the_run_goes_on_when_there_is_room(stale: Path) -> None:
+    """A limit on the size of a file stands in for the disk: the system refuses to write more."""
+    command = ["prlimit", f"--fsize={LARGEST_FILE}", "dvc", "repro", "noise"]
+    said = run_in(stale, command, status=255)
+    assert "data/noisy/0 could not be written" in said
+    assert "File too large" in said
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    assert not [path for path in contents(stale / "data/noisy") if path.parts[-2] in ("0", ".0.partial")]
+    dvc(stale, "repro", "noise")
+    assert {path.stat().st_size > LARGEST_FILE for path in (stale / "data/noisy").glob("*/train_images.npy")} == {True}
+
+
+def test_a_folder_that_may_not_be_written_to_is_named(stale: Path) -> None:
+    """As root, the right to overrule permissions is given up first."""
+    folder = stale / "data/noisy"
+    allowed = os.geteuid() != 0
+    if not (allowed or shutil.which("setpriv")):
+        pytest.skip("running as root, and setpriv is not installed: permissions cannot be tested")
+    command = [] if allowed else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    shutil.rmtree(folder / "0")
+    folder.chmod(0o555)
+    said = run_in(stale, [*command, "python", "-m", "stages.noise", "0"], status=1)
+    folder.chmod(0o755)
+    assert "data/noisy/0 could not be written" in said
+    assert "Permission denied" in said
+    assert len(said.splitlines()) == 1
+    assert not [path for path in folder.iterdir() if path.name not in ("0.5",)]
+    dvc(stale, "repro", "noise")

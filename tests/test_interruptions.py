@@ -1,0 +1,190 @@
+"""Kills, locks and a second run at any moment: no finished work is lost, and the results are those of a quiet run."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from dvc.lock import make_lock
+from ruamel.yaml import YAML
+
+from tests.conftest import dvc, git, program_environment, ran, tool
+from tests.test_pipeline import contents
+
+# Kills to survive: more for a long run.
+KILLS = int(os.environ.get("KILLS", "6"))
+SEED = int(os.environ.get("KILLS_SEED", "0"))
+# The stages that a round of kills runs: one of each kind of writer, with two trainings.
+ROUND = ["evaluate@tiny_fresh-0.5-0", "limit@0.5", "autoencoder"]
+STARTED = [sys.executable, "-m", "tools.repro", *ROUND]
+
+
+@pytest.fixture
+def unrun(tiny: Path, change: Callable[..., None]) -> Path:
+    """Return the copy as if nothing had ever run in it, with trainings of some epochs."""
+    change({"models.tiny_fresh.epochs": 6, "autoencoder.epochs": 6})
+    forget(tiny)
+    git(tiny, "rm", "--quiet", "--cached", "dvc.lock")
+    git(tiny, "commit", "--quiet", "--message", "Nothing was run yet")
+    return tiny
+
+
+def results(folder: Path) -> dict[Path, bytes]:
+    """Return the bytes of all results."""
+    return contents(folder / "data") | contents(folder / "models")
+
+
+def lock_entries(folder: Path) -> dict[str, object]:
+    """Return the entries of dvc.lock, whose order is that in which stages ended."""
+    entries: dict[str, object] = YAML(typ="safe").load((folder / "dvc.lock").read_text())["stages"]
+    return entries
+
+
+def forget(folder: Path) -> None:
+    """Remove all results, and all that DVC knows of them."""
+    for name in ("data", "models", "backups", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+
+
+def start(folder: Path, log: Path, command: list[str]) -> psutil.Popen:
+    """Start a command as the leader of a process group of its own, writing to the end of a log."""
+    with log.open("a") as file:
+        return psutil.Popen(
+            command, cwd=folder, env=program_environment(), stdout=file, stderr=file, start_new_session=True
+        )
+
+
+def stages_at_work(folder: Path) -> list[psutil.Process]:
+    """Return the processes of stages in a folder, orphans too."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if process.info["cwd"] == str(folder) and words[1:2] == ["-m"] and words[2].startswith("stages."):
+            found.append(process)
+    return found
+
+
+def writers(folder: Path) -> dict[str, int]:
+    """Return the process that has each result, or its temporary name, open for writing."""
+    found: dict[str, int] = {}
+    for process in stages_at_work(folder):
+        try:
+            for file in process.open_files():
+                path = Path(file.path)
+                if path.is_relative_to(folder) and "w" in file.mode and ".dvc" not in path.parts:
+                    assert found.setdefault(file.path, process.pid) == process.pid, f"two writers of {file.path}"
+        except psutil.Error:
+            continue
+    return found
+
+
+def interrupt(folder: Path, run: psutil.Popen, victim: str, how: signal.Signals) -> bool:
+    """Send a signal to dvc, to its whole group or to the stage at work; return whether there was one to get it."""
+    if run.poll() is not None:
+        return False
+    if victim == "group":
+        os.killpg(run.pid, how)
+        return True
+    stages = stages_at_work(folder)
+    known = [process for process in run.children(recursive=True) if process.name() == "dvc"]
+    targets = stages if victim == "stage" else [*known, run]
+    for process in targets[:1]:
+        process.send_signal(how)
+    return bool(targets)
+
+
+def test_kills_at_any_moment_leave_the_results_of_a_quiet_run(unrun: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    began = time.monotonic()
+    quiet = start(unrun, log, STARTED)
+    assert quiet.wait() == 0, log.read_text()
+    took = time.monotonic() - began
+    expected, expected_entries = results(unrun), lock_entries(unrun)
+
+    rng, kills, rounds = random.Random(SEED), 0, 0
+    while kills < KILLS:
+        forget(unrun)
+        rounds += 1
+        for _ in range(6):
+            run = start(unrun, log, STARTED)
+            deadline = time.monotonic() + rng.uniform(0.5, took / 2)
+            while time.monotonic() < deadline and run.poll() is None:
+                writers(unrun)
+                time.sleep(0.02)
+            victim, how = rng.choice(["dvc", "group", "stage"]), rng.choice([signal.SIGTERM, signal.SIGKILL])
+            kills += interrupt(unrun, run, victim, how)
+            run.wait()
+        while (status := start(unrun, log, STARTED).wait()) != 0:
+            # A twin from before a kill is still at work: its stage says so. Nothing else may go wrong now.
+            said = log.read_text().rpartition("Running stage")[2]
+            assert re.search(r"another run of this stage is at work, process \d+: wait until", said), (status, said)
+            psutil.wait_procs(stages_at_work(unrun))
+        assert lock_entries(unrun) == expected_entries
+        assert results(unrun) == expected
+        assert "are what dvc.lock says" in tool(unrun, "verify")
+    print(f"{kills} kills in {rounds} rounds, seed {SEED}")
+    assert "Traceback" not in log.read_text()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("held", [5, 0])
+def test_a_lock_held_as_training_ends_costs_no_training(unrun: Path, tmp_path: Path, held: int) -> None:
+    """Plain ``dvc repro`` gives up after three seconds; ``make repro`` (held: for how long) waits."""
+    dvc(unrun, "repro", "noise")
+    log = tmp_path / "log"
+    plain = ["dvc", "repro", "train@tiny-0-0"]
+    run = start(unrun, log, [*STARTED[:3], plain[2]] if held else plain)
+    until(lambda: "stages.train" in log.read_text())
+    lock = make_lock(str(unrun / ".dvc/tmp/lock"), wait=True)
+    with lock:
+        if held:
+            until(lambda: (unrun / "models/tiny/0-0.keras").exists())
+            time.sleep(held)
+        else:
+            assert run.wait() != 0
+            assert "Unable to acquire lock" in log.read_text()
+    if held:
+        assert run.wait() == 0
+        return
+    again = dvc(unrun, *plain[1:])
+    assert "goes on after epoch 2 of 2" in again
+    assert "epoch 1/2" not in again
+    assert not ran(dvc(unrun, *plain[1:]))
+
+
+def test_two_runs_in_one_workspace_lose_nothing(unrun: Path, tmp_path: Path) -> None:
+    logs = [tmp_path / "first", tmp_path / "second"]
+    runs = [start(unrun, log, STARTED) for log in logs]
+    statuses = [run.wait() for run in runs]
+    assert 0 in statuses, [log.read_text() for log in logs]
+    said = "".join(log.read_text() for log in logs)
+    for epoch in range(1, 7):  # by the ConvNet and by the autoencoder, once each
+        assert said.count(f"epoch {epoch}/6:") == 2
+    assert not ran(dvc(unrun, "repro", *ROUND))
+
+
+def test_ctrl_c_ends_quietly_and_the_run_goes_on(unrun: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run = start(unrun, log, STARTED)
+    until(lambda: "epoch 1/6" in log.read_text())
+    os.killpg(run.pid, signal.SIGINT)
+    run.wait()
+    assert start(unrun, log, STARTED).wait() == 0, log.read_text()
+    assert "goes on after epoch" in log.read_text()
+    assert subprocess.run(["grep", "-c", "Traceback", log], capture_output=True, check=False).stdout == b"0\n"

@@ -1,0 +1,97 @@
+"""The page of plots, drawn by a real browser that may not leave the machine."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import git, tool
+from tools import plots
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+    *("--enable-logging=stderr", "--virtual-time-budget=20000"),
+]
+EVIL = '"><img src=x onerror="console.error(1)"></script><script>console.error(2)</script> & <b>title</b>'
+
+
+def draw(page: Path, profile: Path) -> tuple[str, str, list[str]]:
+    """Return the page's DOM once its scripts have run, what the page logged, and the addresses it asked for."""
+    if not BROWSER:
+        pytest.skip("no chromium or google-chrome on this machine: the plots page is not drawn")
+    log = profile / "net.json"
+    command = [BROWSER, *QUIET, f"--user-data-dir={profile}", f"--log-net-log={log}", "--dump-dom", page.as_uri()]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    events = json.loads(log.read_text())["events"]
+    asked = [event["params"] for event in events if "initiator" in event.get("params", {})]
+    # The browser's own requests, for its updates, say that no page is behind them.
+    addresses = [found["url"] for found in asked if found["initiator"] != "not an origin"]
+    logged = [line for line in run.stderr.splitlines() if "CONSOLE" in line and "but current version is" not in line]
+    return run.stdout, "\n".join(logged), addresses
+
+
+class Elements(HTMLParser):
+    """The elements of a page: their names and attributes."""
+
+    def __init__(self, page: str) -> None:
+        """Read a page."""
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.found.append((tag, dict(attrs)))
+
+
+def test_every_plot_is_drawn_with_no_network_and_no_error(tiny: Path, tmp_path: Path) -> None:
+    tool(tiny, "plots")
+    page = tiny / plots.PAGE
+    declared = YAML(typ="safe").load(tiny / "dvc.yaml")["plots"]
+    tables = [name for plot in declared if isinstance(plot, dict) for name in plot]
+    figures = sorted(path.name for path in (tiny / "plots/figures").iterdir())
+
+    dom, logged, asked = draw(page, tmp_path / "profile")
+    parts = dict(re.findall(r"<figure><figcaption>(\S+) \(workspace\)</figcaption>(.*?)</figure>", dom, re.DOTALL))
+    assert list(parts) == [*tables, *(f"plots/figures/{name}" for name in figures)]
+    for name in tables:
+        marks = re.findall(r'<g class="mark-(?:symbol|line|rect|rule|bar)[^>]*>\s*<(?:path|line)', parts[name])
+        assert marks, f"nothing is drawn of {name}"
+    for name in figures:
+        assert 'src="data:image/png;base64,' in parts[f"plots/figures/{name}"]
+    assert not logged
+    assert not asked
+
+
+def test_titles_and_revisions_are_text_whatever_they_hold(tiny: Path, tmp_path: Path) -> None:
+    yaml = YAML()
+    design = yaml.load(tiny / "dvc.yaml")
+    design["plots"][0]["plots/accuracy_by_scale.csv"]["title"] = EVIL
+    yaml.dump(design, tiny / "dvc.yaml")
+    branch = "a<b>&lt;<img/src=x>"
+    git(tiny, "branch", branch)
+    tool(tiny, "plots", branch)
+    dom, logged, asked = draw(tiny / plots.PAGE, tmp_path / "profile")
+    assert html.escape(branch, quote=False) in dom
+    assert html.escape(EVIL, quote=False) in dom  # as the text of an SVG element
+    elements = Elements(dom).found
+    assert all(str(attributes["src"]).startswith("data:") for tag, attributes in elements if tag == "img")
+    assert [tag for tag, _ in elements if tag in ("b", "script")] == ["script", "script"]  # the page's own
+    assert not logged
+    assert not asked
+
+
+def test_a_plot_that_cannot_be_read_is_named(tiny: Path) -> None:
+    (tiny / "plots/curves.csv").unlink()
+    said = tool(tiny, "plots", status=1)
+    assert "plots/curves.csv" in said
+    assert "dvc repro" in said
+    assert not (tiny / plots.PAGE).exists()

@@ -7,7 +7,6 @@ from noisy_mnist.params import study
 from tools.command import call, run
 from tools.mend import mend
 
-
 # Below this many bytes a failure is most likely due to a full disk, whatever the programs that met it say.
 NEARLY_FULL = 200 * 10**6
 

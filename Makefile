@@ -44,4 +44,7 @@ check: setup  ## Lint and check types
 lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet pyproject.toml -o requirements.lock
 
-.PHONY: help setup quickstart repro plots verify repair prune test check lock
+audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
+	pip-audit --requirement requirements.lock --require-hashes --disable-pip
+
+.PHONY: audit help setup quickstart repro plots verify repair prune test check lock

@@ -1,5 +1,6 @@
 """The quickstart and the workspace it makes."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -69,3 +70,27 @@ def test_without_git_the_message_says_to_clone(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(workspace, "ROOT", tmp_path)
     with pytest.raises(UserError, match="no git clone"):
         workspace.create(tmp_path / "copy", {})
+
+
+def test_the_lock_file_pins_everything_by_hash_and_names_no_host() -> None:
+    text = (workspace.ROOT / "requirements.lock").read_text()
+    pins = [line for line in text.splitlines() if line and line[0] not in " #"]
+    assert pins
+    assert all(re.match(r"[a-z0-9-]+==\S+ ", pin) for pin in pins)
+    for part in re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:]:
+        assert "--hash=sha256:" in part
+    assert "://" not in text
+
+
+def test_the_workflow_may_only_read_and_runs_pinned_actions() -> None:
+    workflow = YAML(typ="safe").load(workspace.ROOT / ".github/workflows/test.yml")
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job
+        for step in job["steps"]:
+            if "uses" in step:
+                assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step["uses"])
+                assert step["with"]["persist-credentials"] is False
+            # What others may choose, such as a branch's name, reaches a shell as a variable and not as code.
+            assert "${{" not in step.get("run", "")
+    assert any(step.get("run") == ".ci/run" for step in workflow["jobs"]["test"]["steps"])

@@ -58,7 +58,9 @@ class Params(Section):
     @model_validator(mode="after")
     def _figures_in_study(self) -> "Params":
         if self.figures.scale not in self.noise.scales:
-            raise ValueError(f"figures.scale: found {self.figures.scale}. Expected one of noise.scales: {self.noise.scales}")
+            raise ValueError(
+                f"figures.scale: found {self.figures.scale}. Expected one of noise.scales: {self.noise.scales}"
+            )
         return self
 
 

@@ -33,7 +33,7 @@ repair: setup  ## Bring back what verify finds damaged: from where it is whole, 
 	python -m tools.repair
 
 prune: setup  ## List what earlier params left behind; YES=1 removes it
-	python -m tools.prune $(if $(YES),remove)
+	python -m tools.prune $(if $(filter 1,$(YES)),remove)
 
 test: setup  ## Run all tests
 	pytest -n auto --maxprocesses 8 --dist loadfile

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from noisy_mnist import params, studies, summary, tables
+from noisy_mnist import backups, params, studies, summary, tables
 from noisy_mnist.params.data import DataParams
 from noisy_mnist.params.denoise import ControlLevels
 from noisy_mnist.params.grid import Grid, Scales
@@ -35,8 +35,7 @@ def main() -> None:
         "new_digits": new_digits(),
     }
     tables.write_json(Path("metrics/summary.json"), {"dataset": dataset, **parts})
-    for backup in Path("backups").rglob("*.npz"):  # dvc runs this stage when it has recorded all trainings
-        backup.unlink(missing_ok=True)
+    backups.drop_finished(Path("backups"), [Path("models"), DATA])  # dvc has recorded what it runs this stage on
 
 
 def noise_study(scales: list[str]) -> tuple[dict[str, Any], pd.DataFrame]:

@@ -1,5 +1,6 @@
 """What all these commands share: how their main function is run, and how they run another program."""
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -13,8 +14,13 @@ def run(main: Callable[..., int | None]) -> None:
 
     A UserError, and what the operating system refuses, becomes a message without a traceback and exit status 1.
     """
+    words = sys.argv[1:]
     try:
-        sys.exit(main(*sys.argv[1:]))
+        try:
+            inspect.signature(main).bind(*words)
+        except TypeError:
+            raise UserError(f"found the arguments {words}, expected {inspect.signature(main)}") from None
+        sys.exit(main(*words))
     except (UserError, OSError) as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
     except KeyboardInterrupt:
@@ -24,7 +30,13 @@ def run(main: Callable[..., int | None]) -> None:
 def call(words: Iterable[str], **options: object) -> bytes:
     """Run a program, return what it wrote to stdout if that is a pipe. Raises UserError if it fails."""
     command = list(words)
-    run = subprocess.run(command, check=False, **options)  # type: ignore[call-overload]
-    if run.returncode:
-        raise UserError(f"'{' '.join(command)}' ended with status {run.returncode}; its message stands above")
-    return bytes(run.stdout or b"")
+    with subprocess.Popen(command, **options) as process:  # type: ignore[call-overload]
+        while True:
+            try:
+                written, _ = process.communicate()
+                break
+            except KeyboardInterrupt:  # the program has got Ctrl-C too, and may need a moment to end well
+                continue
+    if process.returncode:
+        raise UserError(f"'{' '.join(command)}' ended with status {process.returncode}; its message stands above")
+    return bytes(written or b"")

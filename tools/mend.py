@@ -2,18 +2,16 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
-from dvc.dvcfile import Lockfile
-from dvc.exceptions import DvcException
 from dvc.lock import make_lock
-from dvc.repo import Repo
 
 from noisy_mnist import files
+from noisy_mnist.errors import UserError
 from tools import results
 
 IN_USE = Path(".dvc/tmp/rwlock")
-ASIDE = Path(".dvc/tmp/dvc.lock.unreadable")
 
 
 def mend() -> None:
@@ -21,7 +19,7 @@ def mend() -> None:
 
     dvc writes both files in place: one that dies meanwhile leaves a part, and every later one refuses to start. Paths
     in use are forgotten with the process that used them. dvc.lock becomes git's copy; what was run since comes back
-    from DVC's run cache, not by running it again.
+    from DVC's run cache, not by running it again. Raises UserError if dvc.lock holds a merge conflict.
     """
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
     with make_lock(str(IN_USE.with_name("lock")), wait=True), make_lock(f"{IN_USE}.lock", wait=True):
@@ -30,21 +28,22 @@ def mend() -> None:
         except ValueError:
             IN_USE.unlink()
             print(f"{IN_USE} was half-written, as a killed dvc leaves it: removed")
-        if not readable():
-            shutil.move(results.LOCK_FILE, ASIDE)
-            copy = results.git_copy()
-            if copy:
-                with files.replacing(results.LOCK_FILE) as path:
-                    path.write_text(copy)
-            instead = "git's copy stands in its place" if copy else "git has no copy: dvc begins a new one"
-            print(f"dvc.lock could not be read and is {ASIDE} now; {instead}")
+        if not results.readable(results.LOCK_FILE):
+            replace_lock_file()
 
 
-def readable() -> bool:
-    """Return whether dvc can read dvc.lock; one that is missing is an empty one."""
-    with Repo(".") as repo:
-        try:
-            Lockfile(repo, str(results.LOCK_FILE.resolve())).load()
-        except (DvcException, ValueError):  # ValueError: no UTF-8
-            return False
-    return True
+def replace_lock_file() -> None:
+    """Set an unreadable dvc.lock aside and put git's copy in its place, if git has one."""
+    lock = results.LOCK_FILE
+    unmerged = subprocess.run(["git", "ls-files", "--unmerged", lock], capture_output=True, check=False).stdout
+    if unmerged or b"<<<<<<<" in lock.read_bytes():
+        take = f"take one side, as with 'git checkout --ours {lock}', then 'make repro'"
+        raise UserError(f"{lock} holds a merge conflict: {take}")
+    copies = len(list(IN_USE.parent.glob("dvc.lock.*")))
+    aside = IN_USE.with_name(f"dvc.lock.{copies}")
+    shutil.copy2(lock, aside)
+    with files.replacing(lock) as path:
+        path.write_bytes(results.git_copy() or b"schema: '2.0'\n")
+        if not results.readable(path):
+            path.write_text("schema: '2.0'\n")
+    print(f"{lock} could not be read and is {aside} now: git's copy, if there is one, stands in its place")

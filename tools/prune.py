@@ -1,14 +1,13 @@
 """List what earlier params left behind, in dvc.lock and in the folders of results, and remove it if asked to."""
 
-import fcntl
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from noisy_mnist.errors import UserError
-from noisy_mnist.stage import LOCKS
+from noisy_mnist.params import study
 from tools import results
 from tools.command import run
+from tools.repair import remove
 
 BACKUPS = Path("backups")
 
@@ -20,34 +19,29 @@ def main(*words: str) -> None:
     """
     if words not in ((), ("remove",)):
         raise UserError(f"expected no argument or 'remove', found {words}")
-    with results.open_repo() as repo:
-        named = {stage.name for stage in repo.index.stages}
-        outputs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}
-    entries = [stage for stage in results.entries() if stage not in named]
-    paths = sorted(leftovers(outputs))
-    if not (entries or paths):
-        print("nothing is left behind: dvc.lock and the folders of results hold what the graph names, and no more")
-        return
-    for stage in entries:
-        print(f"dvc.lock: {stage}")
-    for path in paths:
-        print(f"{size(path) / 1e6:10.1f} MB  {path}")
-    if not words:
-        print(f"{len(entries)} entries and {len(paths)} files or folders: 'make prune YES=1' removes them")
-        return
-    for lock in LOCKS.glob("*"):
-        with lock.open() as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"stage '{lock.name}' is at work: wait until it ends; nothing was removed") from None
-    results.remove_entries(entries)
-    for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path)
+    study.check()
+    with results.quiet():
+        with results.open_repo() as repo:
+            named = {stage.name for stage in repo.index.stages}
+            outputs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}
+            entries = [stage for stage in results.entries() if stage not in named]
+            paths = sorted(leftovers(outputs))
+            only = [path for path in paths if not all(results.cached(repo, file) for file in files_in(path))]
+        for stage in entries:
+            print(f"dvc.lock: {stage}")
+        for path in paths:
+            size = sum(file.stat().st_size for file in files_in(path)) / 1e6
+            print(f"{size:10.1f} MB  {path}{'  (not in the cache)' if path in only else ''}")
+        found = f"{len(entries)} entries and {len(paths)} files or folders"
+        if not (entries or paths):
+            print("nothing is left behind: dvc.lock and the folders of results hold what the graph names, and no more")
+        elif not words:
+            print(f"{found}: 'make prune YES=1' removes them")
         else:
-            path.unlink()
-    print(f"removed {len(entries)} entries and {len(paths)} files or folders; DVC's cache still has the results")
+            results.change_entries({}, removed=entries)
+            for path in paths:
+                remove(path)
+            print(f"removed {found}")
 
 
 def leftovers(outputs: set[Path]) -> Iterator[Path]:
@@ -81,9 +75,9 @@ def _partial(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".partial")
 
 
-def size(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
-    return sum(found.stat().st_size for found in [path, *path.rglob("*")] if found.is_file())
+def files_in(path: Path) -> list[Path]:
+    """Return a file itself, or all files in a folder."""
+    return [found for found in [path, *path.rglob("*")] if found.is_file()]
 
 
 if __name__ == "__main__":

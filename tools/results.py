@@ -1,11 +1,13 @@
 """What dvc.lock says of the results, and whether it is so: the bytes of every output, here and in DVC's cache."""
 
+import fcntl
 import hashlib
 import json
+import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -15,6 +17,7 @@ from dvc.dependency.param import ParamsDependency
 from dvc.lock import make_lock
 from dvc.output import Output
 from dvc.repo import Repo
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from dvc.stage import PipelineStage
 from dvc.utils.serialize import dump_yaml, load_yaml
 from ruamel.yaml import YAML
@@ -22,8 +25,10 @@ from ruamel.yaml.error import YAMLError
 
 from noisy_mnist import files
 from noisy_mnist.errors import UserError
+from noisy_mnist.stage import LOCKS
 
 LOCK_FILE = Path("dvc.lock")
+DIGEST = r"[0-9a-f]{32}(\.dir)?"
 FOLDER = ".dir"  # how DVC marks the digest of a folder: that of the list of its files
 
 
@@ -44,16 +49,37 @@ class Fault:
 
 
 def open_repo() -> Repo:
-    """Return the DVC repository of the working folder. Raises UserError if dvc.yaml or dvc.lock cannot be read."""
-    repo = Repo(".")
+    """Return the DVC repository of the working folder. Raises UserError if dvc cannot read what belongs to it."""
     try:
+        repo = Repo(".")
         _ = repo.index.stages
-    except Exception as error:  # dvc raises what it likes for a damaged dvc.lock
-        repo.close()
-        raise UserError(
-            f"dvc cannot read the project: {error}: 'make repair' mends an unreadable {LOCK_FILE}"
-        ) from None
+    except Exception as error:  # dvc raises what it likes for damaged files
+        hint = "" if readable(LOCK_FILE) else f". 'make repair' replaces an unreadable {LOCK_FILE}"
+        raise UserError(f"dvc cannot read the project: {error}{hint}") from None
     return repo
+
+
+def readable(path: Path) -> bool:
+    """Return whether a lock file is one that dvc can read; one that is missing is an empty one."""
+    try:
+        COMPILED_LOCKFILE_SCHEMA(load_yaml(path) or {"schema": "2.0"} if path.exists() else {"schema": "2.0"})
+    except Exception:  # as above
+        return False
+    return True
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold dvc's lock and those of all stages. Raises UserError if a stage is at work: dvc lets go of its lock then."""
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    with make_lock(".dvc/tmp/lock", wait=True), ExitStack() as held:
+        for path in LOCKS.iterdir():
+            lock = held.enter_context(path.open())
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"stage '{path.name}' is at work: wait until it ends; nothing was changed") from None
+        yield
 
 
 def stages(repo: Repo) -> list[PipelineStage]:
@@ -109,6 +135,16 @@ def object_path(repo: Repo, md5: str) -> Path:
     return Path(repo.cache.local.oid_to_path(md5))
 
 
+def cached(repo: Repo, path: Path) -> bool:
+    """Return whether the cache has an object for the bytes of a file."""
+    return object_path(repo, str(digest(path))).exists()
+
+
+def digest_of(content: bytes) -> str:
+    """Return the MD5 of bytes."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 def digest(path: Path) -> str | None:
     """Return the MD5 of a file's bytes, None if it is no file."""
     if not path.is_file():
@@ -129,7 +165,7 @@ def listing(files: dict[str, str]) -> bytes:
 
 def folder_digest(files: dict[str, str]) -> str:
     """Return the digest that DVC gives to a folder with these files."""
-    return hashlib.md5(listing(files), usedforsecurity=False).hexdigest() + FOLDER
+    return digest_of(listing(files)) + FOLDER
 
 
 def store(repo: Repo, path: Path) -> None:
@@ -148,15 +184,42 @@ def store(repo: Repo, path: Path) -> None:
                 partial.chmod(0o444)
 
 
-def lost_entries(repo: Repo) -> list[str]:
-    """Return the stages of the graph whose entry in dvc.lock is not git's and does not fit the files here either.
+def lost_entries(repo: Repo) -> dict[str, dict[str, Any]]:
+    """Return the stages of the graph whose entry in dvc.lock is damaged or gone, each with an entry to put there.
 
-    After a run that is not committed, entries differ from git's copy and fit; what a truncated or damaged dvc.lock
-    has lost does not. Without a copy in git, nothing can be said: the list is empty.
+    A good entry is git's, or one that dvc has noted in its run cache after a run, or one that fits the files here. Of
+    stages whose outputs are in no cache dvc notes nothing: then the right paths and keys and well-formed digests will
+    do. Without a copy of dvc.lock in git, what is gone cannot be told from what has never run: then nothing is lost.
+    The entry to put there is that of a run whose outputs stand here, or else git's.
     """
-    committed, present = _entries(git_copy()), _present()
+    committed, present = _entries(git_copy()), _entries(_text())
     other = [stage for stage in stages(repo) if committed.get(stage.name) not in (None, present.get(stage.name))]
-    return [stage.name for stage in other if stage.name not in present or present[stage.name] != _fitting(stage)]
+    runs = [load_yaml(path) for path in Path(repo.stage_cache.cache_dir).glob("*/*/*")] if other else []
+    noted = {run["cmd"] for run in runs}
+    lost = {}
+    for stage in other:
+        entry, fitting = present.get(stage.name), _fitting(stage)
+        formed = stage.cmd not in noted and entry is not None and _form(entry) == _form(fitting)
+        if entry not in [fitting, *runs] and not formed:
+            made_here = [fitting] if fitting in runs else [run for run in runs if run["outs"] == fitting["outs"]]
+            lost[stage.name] = [*made_here, committed[stage.name]][0]
+    return lost
+
+
+def _form(entry: dict[str, Any]) -> Any:
+    """Return what an entry says beside values of params, sizes and digests, and which of these are well-formed."""
+    items = [
+        (kind, item.get("path"), item.get("hash"), sorted(item), re.fullmatch(DIGEST, str(item.get("md5"))) is not None)
+        for kind in ("deps", "outs")
+        for item in entry.get(kind, [])
+    ]
+    return entry.get("cmd"), {file: sorted(keys) for file, keys in entry.get("params", {}).items()}, items
+
+
+def changed(stage: PipelineStage) -> bool:
+    """Return whether command, params or dependencies of a stage are not those of its entry in dvc.lock."""
+    fitting, entry = _fitting(stage), _entries(_text())[stage.name]
+    return any(fitting.get(part) != entry.get(part) for part in ("cmd", "params", "deps"))
 
 
 def _fitting(stage: PipelineStage) -> dict[str, Any]:
@@ -191,46 +254,33 @@ def _item(name: str) -> dict[str, Any]:
 
 def entries() -> list[str]:
     """Return the names of all stages that dvc.lock has an entry of."""
-    return list(_present())
+    return list(_entries(_text()))
 
 
-def restore_entries(stages: Iterable[str]) -> None:
-    """Put git's entries of these stages into dvc.lock."""
-    committed = _entries(git_copy())
-    with _changing() as present:
-        present.update({stage: committed[stage] for stage in stages})
+def change_entries(replaced: Mapping[str, Any], removed: Iterable[str] = ()) -> None:
+    """Replace and remove entries of dvc.lock; the others are written as dvc had written them. Hold quiet() for it."""
+    lock: dict[str, Any] = load_yaml(LOCK_FILE) if LOCK_FILE.exists() else {}
+    lock = {"schema": "2.0", **(lock or {})}
+    entries = lock.setdefault("stages", {})
+    entries.update(replaced)
+    for stage in removed:
+        entries.pop(stage, None)
+    with files.replacing(LOCK_FILE) as path:
+        dump_yaml(path, lock)
 
 
-def remove_entries(stages: Iterable[str]) -> None:
-    """Take the entries of these stages out of dvc.lock."""
-    with _changing() as present:
-        for stage in stages:
-            del present[stage]
+def git_copy(path: Path = LOCK_FILE) -> bytes:
+    """Return a file as it was last committed, empty if it never was."""
+    run = subprocess.run(["git", "show", f"HEAD:./{path}"], capture_output=True, check=False)
+    return run.stdout if run.returncode == 0 else b""
 
 
-@contextmanager
-def _changing() -> Iterator[dict[str, Any]]:
-    """Yield the entries of dvc.lock to change, while no other dvc writes; the rest is written as dvc had written it."""
-    with make_lock(".dvc/tmp/lock", wait=True):
-        lock: dict[str, Any] = load_yaml(LOCK_FILE) if LOCK_FILE.exists() else {"schema": "2.0"}
-        yield lock.setdefault("stages", {})
-        with files.replacing(LOCK_FILE) as path:
-            dump_yaml(path, lock)
+def _text() -> bytes:
+    """Return dvc.lock as it is here, empty if it is missing."""
+    return LOCK_FILE.read_bytes() if LOCK_FILE.exists() else b""
 
 
-def git_copy() -> str:
-    """Return dvc.lock as it was last committed, empty if it never was."""
-    command = ["git", "show", f"HEAD:./{LOCK_FILE}"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    return run.stdout if run.returncode == 0 else ""
-
-
-def _present() -> dict[str, Any]:
-    """Return the stages of dvc.lock as it is here."""
-    return _entries(LOCK_FILE.read_text() if LOCK_FILE.exists() else "")
-
-
-def _entries(text: str) -> dict[str, Any]:
+def _entries(text: bytes) -> dict[str, Any]:
     """Return the stages of a lock file. Raises UserError if it is no YAML mapping."""
     try:
         data = YAML(typ="safe").load(text) or {}
@@ -239,6 +289,31 @@ def _entries(text: str) -> dict[str, Any]:
         raise UserError(f"{LOCK_FILE} cannot be read: {error}") from None
 
 
-def names(found: Iterable[str]) -> str:
-    """Return names as one line, each once."""
-    return " ".join(dict.fromkeys(found))
+@dataclass(frozen=True)
+class Remedy:
+    """What can be done about faults: outputs as (stage, path), stages by name in the order of the graph."""
+
+    checkout: list[tuple[str, str]]  # whole in the cache
+    store: list[tuple[str, str]]  # whole in the workspace
+    from_git: list[tuple[str, str]]  # in no cache, and whole in git
+    run: list[str]  # damaged, and whole nowhere
+    missing: list[str]  # whole nowhere, not damaged: perhaps never made on this machine
+
+
+def remedy(repo: Repo, found: list[Fault]) -> Remedy:
+    """Return what can be done about faults."""
+    outs = {(stage.name, out.def_path): out for stage in stages(repo) for out in stage.outs}
+    here, stored = ({(f.stage, f.output) for f in found if f.place == place} for place in ("workspace", "cache"))
+    uncached = {key for key, out in outs.items() if not out.use_cache}
+    in_git = {key for key in here & uncached if digest_of(git_copy(Path(key[1]))) == outs[key].hash_info.value}
+    gone = (here & (stored | uncached)) - in_git
+    damaged = {fault.stage for fault in found if fault.problem == "damaged"}
+    stages_gone = {stage for stage, _ in gone}
+    order = [stage.name for stage in stages(repo) if stage.name in stages_gone]
+    return Remedy(
+        checkout=sorted(here - gone - in_git),
+        store=sorted(stored - gone),
+        from_git=sorted(in_git),
+        run=[stage for stage in order if stage in damaged],
+        missing=[stage for stage in order if stage not in damaged],
+    )

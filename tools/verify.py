@@ -8,19 +8,22 @@ def main() -> int:
     """Print what was found, return the exit status."""
     with results.open_repo() as repo:
         lost, faults = results.lost_entries(repo), results.faults(repo)
+        remedy = results.remedy(repo, faults)
         recorded = [stage for stage in repo.index.stages if any(out.hash_info for out in stage.outs)]
         waiting = len(repo.index.stages) - len(recorded)
     if lost:
-        print(f"dvc.lock differs from git's copy, and from the files here, in: {results.names(lost)}")
-        print("  'git checkout -- dvc.lock' brings git's copy back; 'make repair' does so for these entries alone")
+        print(f"dvc.lock has lost or damaged entries: {' '.join(lost)}: 'make repair' brings them back")
+        print("  ('git checkout -- dvc.lock' brings all of git's copy back, and forgets every run since)")
+    if not results.git_copy():
+        print("dvc.lock was never committed: whether it has lost an entry cannot be told")
     for fault in faults:
         print(fault)
-    damaged = [fault.stage for fault in faults if fault.problem == "damaged"]
-    if damaged:
-        print(f"stages with damaged results: {results.names(damaged)}: 'make repair' mends them")
-    elif faults:
-        print(f"stages with missing results: {results.names(fault.stage for fault in faults)}")
-        print("  'dvc checkout' brings what the cache has; 'dvc repro' makes the rest")
+    if remedy.run:
+        print(f"damaged, and whole nowhere: {' '.join(remedy.run)}: 'make repair' runs these stages again")
+    if remedy.checkout or remedy.store or remedy.from_git:
+        print("what is whole in the cache, here or in git, 'make repair' brings back without running anything")
+    if remedy.missing:
+        print(f"not on this machine: the results of {len(remedy.missing)} stages: 'make repro' makes them")
     if waiting:
         print(f"{waiting} of {len(recorded) + waiting} stages have no result yet: 'make repro' runs them")
     if not (lost or faults):

@@ -1,6 +1,7 @@
 """A full disk, and folders that may not be written to: one clear message, no half file, and the run goes on later."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import dvc, run_in
-from tests.test_pipeline import contents
 
 # More than any file that dvc writes for the tiny graph, less than the training images of a noisy copy.
 LARGEST_FILE = 1_500_000
@@ -26,11 +26,11 @@ def test_full_disk_is_told_once_and_the_run_goes_on_when_there_is_room(stale: Pa
     """A limit on the size of a file stands in for the disk: the system refuses to write more."""
     command = ["prlimit", f"--fsize={LARGEST_FILE}", "dvc", "repro", "noise"]
     said = run_in(stale, command, status=255)
-    assert "data/noisy/0 could not be written" in said
-    assert "File too large" in said
+    scales = re.findall(r"data/noisy/(\S+) could not be written .*File too large", said)
+    assert len(scales) == 1  # dvc chooses which of the two copies it makes first, and then stops
     assert "run the same command again" in said
     assert "Traceback" not in said
-    assert not [path for path in contents(stale / "data/noisy") if path.parts[-2] in ("0", ".0.partial")]
+    assert not list((stale / "data/noisy").glob(f"*{scales[0]}*/*"))
     dvc(stale, "repro", "noise")
     assert {path.stat().st_size > LARGEST_FILE for path in (stale / "data/noisy").glob("*/train_images.npy")} == {True}
 

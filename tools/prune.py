@@ -26,11 +26,11 @@ def main(*words: str) -> None:
             outputs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}
             entries = [stage for stage in results.entries() if stage not in named]
             paths = sorted(leftovers(outputs))
-            only = [path for path in paths if not all(results.cached(repo, file) for file in files_in(path))]
+            only = [path for path in paths if not all(results.cached(repo, file) for file in results.files_in(path))]
         for stage in entries:
             print(f"dvc.lock: {stage}")
         for path in paths:
-            size = sum(file.stat().st_size for file in files_in(path)) / 1e6
+            size = sum(file.stat().st_size for file in results.files_in(path)) / 1e6
             print(f"{size:10.1f} MB  {path}{'  (not in the cache)' if path in only else ''}")
         found = f"{len(entries)} entries and {len(paths)} files or folders"
         if not (entries or paths):
@@ -73,11 +73,6 @@ def _outside(folder: Path, outputs: set[Path]) -> Iterator[Path]:
 def _partial(path: Path) -> bool:
     """Return whether this is a temporary name of files.replacing."""
     return path.name.startswith(".") and path.name.endswith(".partial")
-
-
-def files_in(path: Path) -> list[Path]:
-    """Return a file itself, or all files in a folder."""
-    return [found for found in [path, *path.rglob("*")] if found.is_file()]
 
 
 if __name__ == "__main__":

@@ -155,7 +155,12 @@ def digest(path: Path) -> str | None:
 
 def contents(folder: Path) -> dict[str, str]:
     """Return the digest of every file in a folder, by its path below it."""
-    return {path.relative_to(folder).as_posix(): str(digest(path)) for path in folder.rglob("*") if path.is_file()}
+    return {path.relative_to(folder).as_posix(): str(digest(path)) for path in files_in(folder)}
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return a file itself, or all files in a folder."""
+    return [found for found in [path, *path.rglob("*")] if found.is_file()]
 
 
 def listing(files: dict[str, str]) -> bytes:
@@ -241,7 +246,7 @@ def _item(name: str) -> dict[str, Any]:
     if not path.is_dir():
         size = path.stat().st_size if path.exists() else None
         return {"path": name, "hash": "md5", "md5": digest(path), "size": size}
-    paths = [found for found in path.rglob("*") if found.is_file()]
+    paths = files_in(path)
     size = sum(found.stat().st_size for found in paths)
     return {
         "path": name,
@@ -302,14 +307,15 @@ class Remedy:
 
 def remedy(repo: Repo, found: list[Fault]) -> Remedy:
     """Return what can be done about faults."""
-    outs = {(stage.name, out.def_path): out for stage in stages(repo) for out in stage.outs}
+    ordered = stages(repo)
+    outs = {(stage.name, out.def_path): out for stage in ordered for out in stage.outs}
     here, stored = ({(f.stage, f.output) for f in found if f.place == place} for place in ("workspace", "cache"))
     uncached = {key for key, out in outs.items() if not out.use_cache}
     in_git = {key for key in here & uncached if digest_of(git_copy(Path(key[1]))) == outs[key].hash_info.value}
     gone = (here & (stored | uncached)) - in_git
     damaged = {fault.stage for fault in found if fault.problem == "damaged"}
     stages_gone = {stage for stage, _ in gone}
-    order = [stage.name for stage in stages(repo) if stage.name in stages_gone]
+    order = [stage.name for stage in ordered if stage.name in stages_gone]
     return Remedy(
         checkout=sorted(here - gone - in_git),
         store=sorted(stored - gone),

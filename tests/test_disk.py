@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from noisy_mnist.errors import UserError
 from tests.conftest import dvc, run_in
+from tools import repro
 
 # More than any file that dvc writes for the tiny graph, less than the training images of a noisy copy.
 LARGEST_FILE = 1_500_000
@@ -51,3 +53,18 @@ def test_a_folder_that_may_not_be_written_to_is_named(stale: Path) -> None:
     assert len(said.splitlines()) == 1
     assert not [path for path in folder.iterdir() if path.name not in ("0.5",)]
     dvc(stale, "repro", "noise")
+
+
+@pytest.mark.parametrize(("free", "told"), [(10**6, True), (10**12, False)])
+def test_a_run_that_fails_on_a_nearly_full_disk_says_what_is_free(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch, free: int, told: bool
+) -> None:
+    """What some programs say of a full disk does not name it."""
+    change({"data.dataset": "mnist"})
+    monkeypatch.chdir(tiny)
+    monkeypatch.setenv("MNIST_MIRROR", "/nowhere")
+    usage = shutil.disk_usage(".")._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)  # noqa: ARG005
+    with pytest.raises(UserError) as failed:
+        repro.main("download")
+    assert ("only 1 MB are free on this disk" in str(failed.value)) is told

@@ -55,10 +55,19 @@ def forget(folder: Path) -> None:
 
 
 def start(folder: Path, log: Path, command: list[str]) -> psutil.Popen:
-    """Start a command as the leader of a process group of its own, writing to the end of a log."""
+    """Start a command as the leader of a process group of its own, writing to the end of a log.
+
+    It hears Ctrl-C even if this process, started in the background of a shell, does not.
+    """
     with log.open("a") as file:
         return psutil.Popen(
-            command, cwd=folder, env=program_environment(), stdout=file, stderr=file, start_new_session=True
+            command,
+            cwd=folder,
+            env=program_environment(),
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
@@ -177,3 +186,14 @@ def test_two_runs_in_one_workspace_lose_nothing(unrun: Path, tmp_path: Path) -> 
     for epoch in range(1, 7):  # by the ConvNet and by the autoencoder, once each
         assert said.count(f"epoch {epoch}/6:") == 2
     assert not ran(dvc(unrun, "repro", *ROUND))
+
+
+def test_ctrl_c_ends_quietly_and_plain_dvc_goes_on(unrun: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    run = start(unrun, log, STARTED)
+    until(lambda: "epoch 1/6" in log.read_text())
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait() != 0
+    assert not stages_at_work(unrun)
+    assert "Traceback" not in log.read_text()
+    assert "goes on after epoch" in dvc(unrun, "repro", *ROUND)

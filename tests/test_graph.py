@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from noisy_mnist.params import Section
 from noisy_mnist.params.models import ModelParams
-from tests.conftest import TINY, dvc, failed, ran
+from tests.conftest import dvc, failed, ran
 from tools.workspace import ROOT
 
 DVC_YAML = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -238,7 +238,7 @@ def test_a_clone_without_the_cache_finds_the_same(tiny: Path, change: Callable[.
         (tiny / missing).rename(tmp_path / missing.replace("/", "-"))
     asked = ("repro", "--allow-missing", "--dry", "--keep-going")
     assert "Running stage" not in dvc(tiny, *asked)
-    change({"models.tiny.epochs": TINY["models.tiny"]["epochs"] + 1})
+    change({"models.tiny.epochs": 3, "models.tiny_decay.epochs": 3})
     output = dvc(tiny, *asked, status=255)  # what would run lacks its input here, so dvc names it as failed
     assert ran(output) == {"check"}
     assert failed(output) == cells("train", "tiny") | PENALISED

@@ -18,14 +18,17 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_table_equals_the_committed_results() -> None:
-    intervals = tables.read_csv(ROOT / "plots/accuracy_intervals.csv")
-    test = intervals[intervals["split"] == "test"]
-    expected = test.pivot_table("mean", "model", "scale", sort=False)
+    """And shows in bold what is best at each scale; the limit is no net."""
+    expected = tables.read_csv(ROOT / "plots/what_helps.csv").pivot_table("accuracy", "approach", "scale", sort=False)
     rows = dict(re.findall(r"^\| `(\w+)` \| ([.\d* |]+) \|$", README, flags=re.MULTILINE))
-    shown = {model: [float(cell.strip("* ")) for cell in cells.split("|")] for model, cells in rows.items()}
-    assert list(shown) == list(expected.index)
-    for model, cells in shown.items():
-        assert cells == pytest.approx(expected.loc[model].tolist(), abs=5.001e-5)
+    assert list(rows) == list(expected.index)
+    best = expected.drop("limit").max()
+    for approach, cells in rows.items():
+        bold = [value == top and approach != "limit" for value, top in zip(expected.loc[approach], best, strict=True)]
+        shown = [
+            f"**{value:.4f}**" if b else f"{value:.4f}" for value, b in zip(expected.loc[approach], bold, strict=True)
+        ]
+        assert cells.split(" | ") == shown
 
 
 def test_every_make_target_it_names_exists() -> None:

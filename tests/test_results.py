@@ -183,13 +183,13 @@ def test_results_of_a_run_that_is_not_committed_are_neither_loss_nor_damage(
 ) -> None:
     """Whatever is edited or damaged afterwards, repair keeps what was run, and runs nothing that is whole somewhere."""
     monkeypatch.chdir(tiny)
-    change({"models.tiny.epochs": 1})
+    change({"synthesize.seed": 1})
     dvc(tiny, "repro")
     before = snapshot(tiny)
     assert "are what dvc.lock says" in tool(tiny, "verify")
-    for path in ("models/tiny/0.5-0.keras", "data/noisy/0.5/train_images.npy", "metrics/summary.json"):
+    for path in ("data/synthesize/images.npy", "data/noisy/0.5/train_images.npy", "metrics/summary.json"):
         flip(Path(path))
-    change({"models.tiny.epochs": 3})
+    change({"synthesize.seed": 2})
     said = tool(tiny, "verify", status=1)
     assert "lost" not in said
     assert not ran(tool(tiny, "repair")) - {"summarize"}  # git has another summary

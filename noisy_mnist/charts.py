@@ -126,6 +126,7 @@ def transfer(points: pd.DataFrame) -> Figure:
         ax.set(title=model, xlabel="scale of the test images")
     for ax in axes[::COLUMNS]:
         ax.set_ylabel("scale of the training images")
+    figure.suptitle(ACCURACY, fontsize=10)
     return figure
 
 
@@ -142,6 +143,7 @@ def confusion(counts: pd.DataFrame, scale: float) -> Figure:
         shares = 100 * matrix / matrix.sum(axis=1, keepdims=True)
         _matrix(ax, shares, [str(digit) for digit in range(CLASSES)], "{:.0f}", 100)
         ax.set(title=f"{model}, scale {scale:g}", xlabel="read as", ylabel="digit")
+    figure.suptitle("% of the test images of each digit", fontsize=10)
     return figure
 
 

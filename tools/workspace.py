@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedSeq
 from noisy_mnist.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = {"dvc.lock", "metrics", "plots"}
+RESULTS = {"dvc.lock", "metrics", "plots", "reproduction"}
 
 
 def create(folder: Path, changes: Mapping[str, Any]) -> None:

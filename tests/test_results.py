@@ -2,6 +2,7 @@
 
 import copy
 import fcntl
+import json
 import os
 import random
 import re
@@ -92,8 +93,7 @@ def test_any_flipped_bit_is_noticed_and_named(capsys: pytest.CaptureFixture[str]
         flip(path, at)
         assert verify.main() == 1, path
         said = capsys.readouterr().out
-        named = Path("plots/figures") if path.is_relative_to("plots/figures") else path  # no list of its files is kept
-        assert f"damaged: {named if place == 'workspace' else path.absolute()}" in said
+        assert f"damaged: {path if place == 'workspace' else path.absolute()}" in said
         assert "make repair" in said
         flip(path, at)
     assert verify.main() == 0
@@ -105,7 +105,7 @@ def test_missing_and_foreign_files_are_noticed(capsys: pytest.CaptureFixture[str
     assert verify.main() == 1
     said = capsys.readouterr().out
     assert "missing: data/noisy/0.5/train_images.npy, of stage noise@0.5" in said
-    assert "damaged: data/noisy/0.5/other.npy, of stage noise@0.5" in said
+    assert "foreign: data/noisy/0.5/other.npy, of stage noise@0.5" in said
 
 
 def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
@@ -135,6 +135,42 @@ def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
     assert ran(output) == {"limit@0.5", "noise@0.5"}
     assert snapshot(tiny) == before
     assert "Data and pipelines are up to date" in dvc(tiny, "status")
+
+
+def test_repair_takes_uncached_folders_from_git_and_deletes_nothing(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = snapshot(tiny)
+    monkeypatch.chdir(tiny)
+    flip(Path("plots/figures/curves.png"))
+    Path("plots/figures/transfer.png").unlink()
+    Path("data/clean/notes.txt").write_text("mine")
+    flip(listing("data/noisy/0.5"))
+    flip(Path("data/noisy/0.5/test_images.npy"))
+    assert ran(tool(tiny, "repair")) == {"noise@0.5"}
+    assert snapshot(tiny) == before
+    aside = Path(".dvc/tmp/aside")
+    assert (aside / "data/clean/notes.txt").read_text() == "mine"
+    assert (aside / "plots/figures/curves.png").exists()
+
+
+def test_what_cannot_be_made_again_stays_where_it_is(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny)
+    flip(listing("data/noisy/0.5"))
+    flip(Path("data/noisy/0.5/test_images.npy"))
+    with (tiny / "stages/noise.py").open("a") as file:
+        file.write("# changed\n")
+    found = results.contents(Path("data/noisy/0.5"))
+    assert "noise@0.5 cannot be repaired" in tool(tiny, "repair", status=1)
+    assert results.contents(Path("data/noisy/0.5")) == found
+
+
+def test_unreadable_files_in_the_run_cache_are_no_hindrance(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny)
+    next(Path(".dvc/cache/runs").glob("*/*/*")).write_bytes(b"\0garbage: [")
+    lock = Path("dvc.lock")
+    lock.write_text(lock.read_text().replace("size: ", "size: 1", 1))
+    assert "has lost or damaged entries: " in tool(tiny, "verify", status=1)
 
 
 def without_values(lock: Any) -> Any:
@@ -236,9 +272,13 @@ def test_a_fresh_clone_says_what_is_to_be_made(tiny: Path) -> None:
     assert not git(tiny, "status", "--porcelain")
 
 
-@pytest.mark.parametrize("module", ["repair", "prune"])
+@pytest.mark.parametrize("module", ["verify", "repair", "prune"])
 def test_nothing_is_touched_while_a_stage_is_at_work(tiny: Path, module: str) -> None:
     before = snapshot(tiny)
+    use = {"write": {"models": {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}}
+    (tiny / ".dvc/tmp/rwlock").write_text(json.dumps(use))
+    assert f"process {os.getpid()} is running a stage" in tool(tiny, module, status=1)
+    (tiny / ".dvc/tmp/rwlock").unlink()
     with (tiny / ".dvc/tmp/stages/train tiny 0 0").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "stage 'train tiny 0 0' is at work" in tool(tiny, module, status=1)
@@ -246,7 +286,8 @@ def test_nothing_is_touched_while_a_stage_is_at_work(tiny: Path, module: str) ->
 
 
 @pytest.mark.parametrize(
-    ("damage", "command"), [("a half", "repro"), ("a half", "repair"), ("no UTF-8", "repro"), ("no schema", "repair")]
+    ("damage", "command"),
+    [("a half", "repro"), ("a half", "repair"), ("no UTF-8", "repro"), ("no schema", "repair"), ("nothing", "repro")],
 )
 def test_an_unreadable_lock_file_is_set_aside_and_nothing_runs_again(
     tiny: Path, change: Callable[..., None], damage: str, command: str
@@ -256,7 +297,7 @@ def test_an_unreadable_lock_file_is_set_aside_and_nothing_runs_again(
     lock = tiny / "dvc.lock"
     whole = lock.read_bytes()
     entries = YAML(typ="safe").load(whole)["stages"]
-    broken = {"a half": whole[: len(whole) // 2] + b"\n]", "no UTF-8": whole + b"\xff"}
+    broken = {"a half": whole[: len(whole) // 2] + b"\n]", "no UTF-8": whole + b"\xff", "nothing": b""}
     lock.write_bytes(broken.get(damage, whole.replace(b"schema", b"scheme", 1)))
     assert "'make repair' replaces an unreadable dvc.lock" in tool(tiny, "verify", status=1)
     said = tool(tiny, command, *(["noise"] if command == "repro" else []))

@@ -3,15 +3,13 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
 
 from dvc.lock import make_lock
 
 from noisy_mnist import files
 from noisy_mnist.errors import UserError
 from tools import results
-
-IN_USE = Path(".dvc/tmp/rwlock")
+from tools.results import IN_USE
 
 
 def mend() -> None:

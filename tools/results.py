@@ -7,17 +7,18 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
 from dvc.dependency.param import ParamsDependency
 from dvc.lock import make_lock
 from dvc.output import Output
 from dvc.repo import Repo
-from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from dvc.schema import COMPILED_LOCK_FILE_STAGE_SCHEMA, COMPILED_LOCKFILE_SCHEMA
 from dvc.stage import PipelineStage
 from dvc.utils.serialize import dump_yaml, load_yaml
 from ruamel.yaml import YAML
@@ -28,8 +29,12 @@ from noisy_mnist.errors import UserError
 from noisy_mnist.stage import LOCKS
 
 LOCK_FILE = Path("dvc.lock")
+IN_USE = Path(".dvc/tmp/rwlock")
 DIGEST = r"[0-9a-f]{32}(\.dir)?"
 FOLDER = ".dir"  # how DVC marks the digest of a folder: that of the list of its files
+
+
+Problem = Literal["missing", "damaged", "foreign"]  # foreign: a file in an output that is not part of it
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Fault:
     output: str
     place: Literal["workspace", "cache"]
     path: Path
-    problem: Literal["missing", "damaged"]
+    problem: Problem
 
     def __str__(self) -> str:
         """Return a line for the terminal."""
@@ -62,7 +67,8 @@ def open_repo() -> Repo:
 def readable(path: Path) -> bool:
     """Return whether a lock file is one that dvc can read; one that is missing is an empty one."""
     try:
-        COMPILED_LOCKFILE_SCHEMA(load_yaml(path) or {"schema": "2.0"} if path.exists() else {"schema": "2.0"})
+        if path.exists():
+            COMPILED_LOCKFILE_SCHEMA(load_yaml(path))
     except Exception:  # as above
         return False
     return True
@@ -73,6 +79,8 @@ def quiet() -> Iterator[None]:
     """Hold dvc's lock and those of all stages. Raises UserError if a stage is at work: dvc lets go of its lock then."""
     LOCKS.mkdir(parents=True, exist_ok=True)
     with make_lock(".dvc/tmp/lock", wait=True), ExitStack() as held:
+        if owner := _user_of_paths():
+            raise UserError(f"process {owner} is running a stage: wait until it ends; nothing was changed")
         for path in LOCKS.iterdir():
             lock = held.enter_context(path.open())
             try:
@@ -80,6 +88,16 @@ def quiet() -> Iterator[None]:
             except BlockingIOError:
                 raise UserError(f"stage '{path.name}' is at work: wait until it ends; nothing was changed") from None
         yield
+
+
+def _user_of_paths() -> int | None:
+    """Return a living process that dvc's list of paths in use names, None if there is none.
+
+    A dvc that runs a stage stands there, from before the stage has taken its own lock.
+    """
+    uses = json.loads(IN_USE.read_text()) if IN_USE.exists() else {}
+    users = [*uses.get("write", {}).values(), *(user for found in uses.get("read", {}).values() for user in found)]
+    return next((user["pid"] for user in users if psutil.pid_exists(user["pid"])), None)
 
 
 def stages(repo: Repo) -> list[PipelineStage]:
@@ -104,11 +122,14 @@ def _faults(repo: Repo, stage: str, out: Output) -> Iterator[Fault]:
     """Yield the faults of one output."""
     promised, path, name = out.hash_info.value, Path(out.fs_path), out.def_path
     files: dict[str, str] | None = {"": promised}  # path below the output to digest; None if that is lost
-    if promised.endswith(FOLDER):
+    if promised.endswith(FOLDER) and not out.use_cache:  # then only git may know what was in it
+        committed = committed_files(Path(name))
+        files = committed if folder_digest(committed) == promised else None
+    elif promised.endswith(FOLDER):
         kept = object_path(repo, promised)
         good = digest(kept) == promised.removesuffix(FOLDER)
         files = {entry["relpath"]: entry["md5"] for entry in json.loads(kept.read_bytes())} if good else None
-        if out.use_cache and not good:
+        if not good:
             yield Fault(stage, name, "cache", kept, "damaged" if kept.exists() else "missing")
     if out.use_cache:
         for md5 in dict.fromkeys((files or {}).values()):
@@ -126,7 +147,7 @@ def _faults(repo: Repo, stage: str, out: Output) -> Iterator[Fault]:
             return
         for relative in sorted(here.keys() | files):
             if here.get(relative) != files.get(relative):
-                problem: Literal["missing", "damaged"] = "damaged" if relative in here else "missing"
+                problem: Problem = "missing" if relative not in here else "damaged" if relative in files else "foreign"
                 yield Fault(stage, name, "workspace", Path(name) / relative, problem)
 
 
@@ -199,7 +220,7 @@ def lost_entries(repo: Repo) -> dict[str, dict[str, Any]]:
     """
     committed, present = _entries(git_copy()), _entries(_text())
     other = [stage for stage in stages(repo) if committed.get(stage.name) not in (None, present.get(stage.name))]
-    runs = [load_yaml(path) for path in Path(repo.stage_cache.cache_dir).glob("*/*/*")] if other else []
+    runs = _runs(repo) if other else []
     noted = {run["cmd"] for run in runs}
     lost = {}
     for stage in other:
@@ -209,6 +230,15 @@ def lost_entries(repo: Repo) -> dict[str, dict[str, Any]]:
             made_here = [fitting] if fitting in runs else [run for run in runs if run["outs"] == fitting["outs"]]
             lost[stage.name] = [*made_here, committed[stage.name]][0]
     return lost
+
+
+def _runs(repo: Repo) -> list[dict[str, Any]]:
+    """Return the entries in DVC's run cache; what cannot be read there, dvc itself throws away."""
+    found = []
+    for path in Path(repo.stage_cache.cache_dir).glob("*/*/*"):
+        with suppress(Exception):  # dvc raises what it likes for damaged files
+            found.append(COMPILED_LOCK_FILE_STAGE_SCHEMA(load_yaml(path)))
+    return found
 
 
 def _form(entry: dict[str, Any]) -> Any:
@@ -274,10 +304,28 @@ def change_entries(replaced: Mapping[str, Any], removed: Iterable[str] = ()) -> 
         dump_yaml(path, lock)
 
 
+def git_files(folder: Path) -> list[str]:
+    """Return the paths, below a folder, of the files that were last committed there."""
+    command = ["git", "ls-tree", "-r", "-z", "--name-only", f"HEAD:./{folder}"]
+    run = subprocess.run(command, capture_output=True, check=False)
+    return run.stdout.decode().split("\0")[:-1]
+
+
 def git_copy(path: Path = LOCK_FILE) -> bytes:
     """Return a file as it was last committed, empty if it never was."""
     run = subprocess.run(["git", "show", f"HEAD:./{path}"], capture_output=True, check=False)
     return run.stdout if run.returncode == 0 else b""
+
+
+def committed_digest(path: Path) -> str:
+    """Return the digest that DVC gives to a file or folder as it was last committed."""
+    files = committed_files(path)
+    return folder_digest(files) if files else digest_of(git_copy(path))
+
+
+def committed_files(folder: Path) -> dict[str, str]:
+    """Return the digest of every file in a folder as it was last committed, by its path below it."""
+    return {relative: digest_of(git_copy(folder / relative)) for relative in git_files(folder)}
 
 
 def _text() -> bytes:
@@ -311,7 +359,7 @@ def remedy(repo: Repo, found: list[Fault]) -> Remedy:
     outs = {(stage.name, out.def_path): out for stage in ordered for out in stage.outs}
     here, stored = ({(f.stage, f.output) for f in found if f.place == place} for place in ("workspace", "cache"))
     uncached = {key for key, out in outs.items() if not out.use_cache}
-    in_git = {key for key in here & uncached if digest_of(git_copy(Path(key[1]))) == outs[key].hash_info.value}
+    in_git = {key for key in here & uncached if committed_digest(Path(key[1])) == outs[key].hash_info.value}
     gone = (here & (stored | uncached)) - in_git
     damaged = {fault.stage for fault in found if fault.problem == "damaged"}
     stages_gone = {stage for stage, _ in gone}

@@ -5,8 +5,8 @@ from tools.command import run
 
 
 def main() -> int:
-    """Print what was found, return the exit status."""
-    with results.open_repo() as repo:
+    """Print what was found, return the exit status. Raises UserError if a stage is at work: its results come and go."""
+    with results.quiet(), results.open_repo() as repo:
         lost, faults = results.lost_entries(repo), results.faults(repo)
         remedy = results.remedy(repo, faults)
         recorded = [stage for stage in repo.index.stages if any(out.hash_info for out in stage.outs)]

@@ -23,6 +23,9 @@ quickstart: setup  ## Run the real graph on a small offline data set, in quickst
 repro: setup  ## Run the full study on MNIST: dvc repro, waiting for locks and mending what a killed run left
 	python -m tools.repro
 
+repro-parallel: setup  ## Run the full study with a stage on each core; ARGS="--scheduler tcp://..." on other machines
+	python -m tools.parallel $(ARGS)
+
 plots: setup  ## Write dvc_plots/index.html, which needs no network; REV="main ..." draws revisions beside the workspace
 	python -m tools.plots $(REV)
 
@@ -42,9 +45,9 @@ check: setup  ## Lint and check types
 	ruff check . && ruff format --check . && mypy
 
 lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --quiet pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --quiet pyproject.toml -o requirements.lock
 
 audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
 	pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-.PHONY: audit help setup quickstart repro plots verify repair prune test check lock
+.PHONY: audit help setup quickstart repro repro-parallel plots verify repair prune test check lock

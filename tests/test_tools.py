@@ -16,10 +16,17 @@ from tools import quickstart, workspace
 def test_quickstart_shows_accuracy_and_where_the_results_are(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """It ends as a project with a commit, in which its user's params survive a second quickstart."""
     folder = shutil.copytree(finished, tmp_path / "quickstart", symlinks=True)
+    shutil.rmtree(folder / ".git")
+    with (folder / "params.yaml").open("a") as file:
+        file.write("# mine\n")
     monkeypatch.setattr(quickstart, "FOLDER", folder)
     monkeypatch.setattr(quickstart, "CHANGES", TINY)
     quickstart.main()
+    assert git(folder, "log", "--format=%s", "main").split() == ["Quickstart"]
+    assert not git(folder, "status", "--porcelain")
+    assert (folder / "params.yaml").read_text().endswith("# mine\n")
     lines = capsys.readouterr().out.splitlines()
     row = next(line for line in lines if line.startswith("tiny_fresh"))
     assert len(row.split()) == 1 + len(TINY["noise.scales"])

@@ -3,6 +3,9 @@
 from tools import results
 from tools.command import run
 
+# Stages that are named one by one.
+FEW = 20
+
 
 def main() -> int:
     """Print what was found, return the exit status. Raises UserError if a stage is at work: its results come and go."""
@@ -17,13 +20,15 @@ def main() -> int:
     if not results.git_copy():
         print("dvc.lock was never committed: whether it has lost an entry cannot be told")
     for fault in faults:
-        print(fault)
+        if fault.stage not in remedy.missing:  # in a fresh clone these are hundreds
+            print(fault)
     if remedy.run:
         print(f"damaged, and whole nowhere: {' '.join(remedy.run)}: 'make repair' runs these stages again")
     if remedy.checkout or remedy.store or remedy.from_git:
         print("what is whole in the cache, here or in git, 'make repair' brings back without running anything")
     if remedy.missing:
-        print(f"not on this machine: the results of {len(remedy.missing)} stages: 'make repro' makes them")
+        names = f" ({' '.join(remedy.missing)})" if len(remedy.missing) <= FEW else ""
+        print(f"not on this machine: the results of {len(remedy.missing)} stages{names}: 'make repro' makes them")
     if waiting:
         print(f"{waiting} of {len(recorded) + waiting} stages have no result yet: 'make repro' runs them")
     if not (lost or faults):

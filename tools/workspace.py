@@ -19,21 +19,26 @@ RESULTS = {"dvc.lock", "metrics", "plots", "reproduction"}
 def create(folder: Path, changes: Mapping[str, Any]) -> None:
     """Bring the project's files into ``folder`` as a git repository, with ``changes`` made in its params.yaml.
 
-    changes: dotted key to value. What an earlier call left there, DVC's cache included, stays, so that a second run
-    goes on where the first stopped; the project's own results are not copied. Raises UserError if the project is no
-    git clone.
+    changes: dotted key to value. What an earlier call left there, params.yaml and DVC's cache included, stays, so that
+    a second run goes on where the first stopped; the project's own results are not copied. Raises UserError if the
+    project is no git clone.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False, text=True)
     if listed.returncode:
         raise UserError(f"{ROOT} is no git clone ({listed.stderr.strip()}): get the project with 'git clone'")
     names = [Path(name) for name in listed.stdout.split("\0") if name]
+    params = folder / "params.yaml"
+    kept = params.read_bytes() if params.exists() else None
     for name in names:
         if name.parts[0] not in RESULTS and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    change_params(folder / "params.yaml", changes)
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, env=environment(), check=True)
+    if kept is None:
+        change_params(params, changes)
+    else:
+        params.write_bytes(kept)
+    subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, env=environment(), check=True)
 
 
 def environment() -> dict[str, str]:

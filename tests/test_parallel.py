@@ -1,0 +1,151 @@
+"""The graph on workers of a real Dask scheduler: the results of a serial run, also when workers and stages fail."""
+
+import json
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import dvc, git, ran, tool
+from tests.test_interruptions import lock_entries, results, stages_at_work, start, until
+from tools.workspace import change_params
+
+
+class Cluster:
+    """A scheduler and its workers, each a process started in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start the scheduler; folder: an empty one, for logs."""
+        self.folder = folder
+        contact = folder / "scheduler.json"
+        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(contact)]
+        self.processes = [self._start(folder, "scheduler", *options)]
+        until(contact.exists)
+        until(lambda: contact.read_text().strip().endswith("}"))
+        self.address = json.loads(contact.read_text())["address"]
+
+    def _start(self, workspace: Path, kind: str, *options: str) -> psutil.Popen:
+        log = self.folder / f"{kind}-{time.time_ns()}.log"
+        return start(workspace, log, [sys.executable, "-m", "distributed.cli.dask_" + kind, *options])
+
+    def work_in(self, workspace: Path) -> psutil.Popen:
+        """Start a worker, without a nanny that would start it anew when it is killed."""
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(self.folder)]
+        self.processes.append(self._start(workspace, "worker", self.address, *options))
+        return self.processes[-1]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    (tmp_path / "cluster").mkdir()
+    cluster = Cluster(tmp_path / "cluster")
+    yield cluster
+    for process in reversed(cluster.processes):
+        process.kill()
+        process.wait()
+
+
+def lose(folder: Path, *kinds: str) -> None:
+    """Make it so that no stage of these kinds has ever run, as far as DVC knows."""
+    shutil.rmtree(folder / ".dvc/cache/runs")
+    yaml = YAML(typ="safe", pure=True)
+    lock = yaml.load(folder / "dvc.lock")
+    lost = [name for name in lock["stages"] if name.partition("@")[0] in kinds]
+    outputs = [out["path"] for name in lost for out in lock["stages"].pop(name)["outs"]]
+    yaml.dump(lock, folder / "dvc.lock")
+    for path in outputs:
+        (folder / path).unlink()
+
+
+def test_workers_give_the_entries_of_a_serial_run(tiny: Path, cluster: Cluster, tmp_path: Path) -> None:
+    """One worker is killed while its training is at work; the training itself outlives it."""
+    expected, files = lock_entries(tiny), results(tiny)
+    lose(tiny, "train", "limit")
+    workers = [cluster.work_in(tiny) for _ in range(2)]
+    log = tmp_path / "log"
+    run = start(tiny, log, [sys.executable, "-m", "tools.parallel", "--scheduler", cluster.address])
+    until(lambda: any("stages.train" in stage.cmdline() for stage in stages_at_work(tiny)))
+    until(lambda: any(worker.children() for worker in workers))
+    next(worker for worker in workers if worker.children()).send_signal(signal.SIGKILL)
+    assert run.wait() == 0, log.read_text()
+    assert lock_entries(tiny) == expected
+    assert results(tiny) == files
+    assert "are what dvc.lock says" in tool(tiny, "verify")
+    said = log.read_text()
+    assert said.count(" train@") == 4
+    assert "autoencoder" not in said  # it had not changed
+    assert not ran(dvc(tiny, "repro"))
+
+
+def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, change: Callable[..., None]) -> None:
+    change({"synthesize.seed": 1})
+    with (tiny / "stages/limit.py").open("a") as file:
+        file.write("\nraise SystemExit('the lamp went out')\n")
+    said = tool(tiny, "parallel", "--workers", "2", status=1)
+    assert "these stages failed: limit@0, limit@0.5" in said.replace("limit@0.5, limit@0", "limit@0, limit@0.5")
+    assert "2 more depend on them" in said  # summarize and figures
+    assert "the lamp went out" in said
+    assert "Traceback" not in said
+    git(tiny, "checkout", "stages")
+    assert ran(dvc(tiny, "repro")) == {"summarize", "figures"}
+
+
+def test_clones_share_results_through_a_remote(tiny: Path, cluster: Cluster, tmp_path: Path) -> None:
+    dvc(tiny, "remote", "add", "--default", "shared", str(tmp_path / "remote"))
+    git(tiny, "commit", "--all", "--quiet", "--message", "A remote for the workers")
+    clones = [tmp_path / "one", tmp_path / "two"]
+    for clone in clones:
+        git(tmp_path, "clone", "--quiet", str(tiny), str(clone))
+        cluster.work_in(clone)
+    change_and_commit(tiny, clones, "models.tiny.epochs", 3)
+    words = ("parallel", "--clones", "--scheduler", cluster.address)
+    said = tool(tiny, *words)
+    assert {name for name in re.findall(r"^\d+/\d+ (\S+): \d+ s$", said, re.MULTILINE) if "train" in name} == {
+        "train@tiny-0-0",
+        "train@tiny-0.5-0",
+    }
+    worked = [sorted(path.name for path in (clone / ".dvc/tmp/parallel").iterdir()) for clone in clones]
+    assert all(worked), "a clone had nothing to do"
+    assert not ran(dvc(tiny, "repro"))
+    assert "are what dvc.lock says" in tool(tiny, "verify")
+
+    git(clones[0], "checkout", "--quiet", "--force", "HEAD~1")
+    git(clones[1], "checkout", "--quiet", "--force", "HEAD~1")
+    shutil.rmtree(tiny / "data/synthesize")
+    assert re.search("clone .* is at .*, expected", tool(tiny, *words, "synthesize", status=1))
+
+
+def change_and_commit(tiny: Path, clones: list[Path], key: str, value: object) -> None:
+    """Change a key of params.yaml in a commit, and bring that to the clones."""
+    change_params(tiny / "params.yaml", {key: value})
+    git(tiny, "commit", "--all", "--quiet", "--message", f"{key}: {value}")
+    for clone in clones:
+        git(clone, "pull", "--quiet")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--workers", "0"], "expected 1 or more, found 0"),
+        (["--clones"], "expected --scheduler too"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "found no Dask scheduler at tcp://127.0.0.1:1"),
+        (["no_such_stage"], "no_such_stage"),
+    ],
+)
+def test_mistakes_get_a_message(tiny: Path, words: list[str], said: str) -> None:
+    output = tool(tiny, "parallel", *words, status=2 if "expected" in said else 1)
+    assert said in output
+    assert "Traceback" not in output
+
+
+def test_only_committed_changes_reach_clones(tiny: Path, change: Callable[..., None]) -> None:
+    change({"synthesize.seed": 1})
+    output = tool(tiny, "parallel", "--clones", "--scheduler", "tcp://127.0.0.1:1", status=1)
+    assert "cannot know of changes in params.yaml" in output

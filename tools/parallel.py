@@ -1,0 +1,167 @@
+"""Run the study on many cores or machines: each stage that has changed is one Dask task, after those it depends on."""
+
+import argparse
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from noisy_mnist.errors import UserError
+from noisy_mnist.params import study
+from tools import results, worker
+from tools.command import call, run
+from tools.mend import mend
+from tools.worker import Digests, Failure
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stages to walk over, by name."""
+
+    after: Mapping[str, set[str]]  # the stages each depends on
+    changed: set[str]  # those whose own command, params, dependencies or outputs have changed
+    known: Mapping[str, Digests]  # digests of their outputs in dvc.lock
+
+
+def main(*words: str) -> None:
+    """Run all stages that params, code or data have changed since they last ran, or those that targets need.
+
+    Raises UserError that names the stages which failed, when all that does not depend on them has run.
+    """
+    options = arguments(words)
+    mend()
+    threads = study.check().train.threads
+    commit = shared_commit() if options.clones else None
+    with results.open_repo() as repo:
+        plan = made(repo, options.targets)
+    if options.clones:
+        call(["dvc", "--wait-for-lock", "push", "--quiet", "--run-cache"])
+    workspace = None if options.clones else str(Path.cwd())
+    task = partial(worker.run_stage, threads=threads, workspace=workspace, commit=commit)
+    with connected(options.scheduler, options.workers or max(1, (os.cpu_count() or 1) // threads)) as client:
+        print(f"Dashboard: {client.dashboard_link}", flush=True)
+        failed, left_out = walk(plan, client, task)
+    if failed:
+        said = "\n".join(f"{name}: {why}" for name, why in failed.items())
+        waiting = f" {len(left_out)} more depend on them and did not run." if left_out else ""
+        raise UserError(f"these stages failed: {', '.join(failed)}.{waiting} The rest has run.\n{said}")
+    if options.clones:
+        call(["dvc", "--wait-for-lock", "repro", "--pull", *options.targets])
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the words of the command line say."""
+    parser = argparse.ArgumentParser(prog="parallel", description=main.__doc__)
+    parser.add_argument("targets", nargs="*", help="stages to run, with what they need; all if none is given")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--workers", type=int, help="processes to start here (default: cores / train.threads)")
+    place.add_argument("--scheduler", help="address of a Dask scheduler whose workers share this folder")
+    parser.add_argument("--clones", action="store_true", help="each worker has a clone of its own, and a DVC remote")
+    options = parser.parse_args(words)
+    if options.workers is not None and options.workers < 1:
+        parser.error(f"--workers: expected 1 or more, found {options.workers}")
+    if options.clones and not options.scheduler:
+        parser.error("--clones: expected --scheduler too, the address of the workers' scheduler")
+    return options
+
+
+def shared_commit() -> str:
+    """Return the commit that the workers' clones must have. Raises UserError if this clone has changes beside it."""
+    if edited := worker.changes(Path.cwd()):
+        raise UserError(f"other clones cannot know of changes in {', '.join(edited)}: commit and push them first")
+    command = ["git", "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def made(repo: Repo, targets: Sequence[str]) -> Plan:
+    """Return the plan for targets and what they need, or for all. Raises UserError for an unknown target."""
+    graph = repo.index.graph
+    with repo.lock:
+        try:
+            wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True)}
+        except DvcException as error:
+            raise UserError(str(error)) from None
+        found = [stage for stage in results.stages(repo) if stage in wanted or not targets]
+        return Plan(
+            after={stage.name: {other.name for other in graph.successors(stage)} for stage in found},
+            changed={stage.name for stage in found if stage.changed()},
+            known={stage.name: {out.def_path: out.hash_info.value for out in stage.outs} for stage in found},
+        )
+
+
+@contextmanager
+def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
+    """Yield a client of a scheduler, or of one started here. Raises UserError if none is found at that address."""
+    if scheduler:
+        try:
+            client = Client(scheduler)
+        except (OSError, ValueError) as error:
+            start = "start one with 'dask scheduler'"
+            raise UserError(f"found no Dask scheduler at {scheduler} ({error}): {start}") from None
+        with client:
+            yield client
+    else:
+        with LocalCluster(n_workers=workers, threads_per_worker=1) as cluster, Client(cluster) as client:
+            yield client
+
+
+def walk(plan: Plan, client: Client, task: Callable[[str], Digests | Failure]) -> tuple[dict[str, str], set[str]]:
+    """Run the stages that have changed, each when all it depends on have run.
+
+    A stage has changed, too, when one that it depends on has written other bytes than dvc.lock had of it. Return why
+    each failed stage failed, and the stages that were left out because they depend on such a one.
+    """
+    order = TopologicalSorter(plan.after)
+    order.prepare()
+    changed, failed, left_out = set(plan.changed), dict[str, str](), set[str]()
+    started: dict[Future[Digests | Failure], tuple[str, float]] = {}
+    ended = as_completed()
+    done = 0
+    while order.is_active():
+        for name in order.get_ready():
+            if plan.after[name] & (failed.keys() | left_out):
+                left_out.add(name)
+            elif name in changed:
+                # Not pure: the same call may give something else the next time.
+                future = client.submit(task, name, key=f"{name}-{time.time_ns()}", pure=False)
+                started[future] = name, time.monotonic()
+                ended.add(future)
+                continue
+            order.done(name)
+            done += 1
+        if order.is_active() and started and not ended.is_empty():
+            future = next(ended)
+            name, began = started.pop(future)
+            order.done(name)
+            done += 1
+            outcome = ending(future)
+            said = f"{time.monotonic() - began:.0f} s"
+            if isinstance(outcome, Failure):
+                failed[name] = outcome.why
+                said = f"FAILED after {said}"
+            elif outcome != plan.known[name]:
+                changed |= {other for other, needed in plan.after.items() if name in needed}
+            print(f"{done}/{len(plan.after)} {name}: {said}", flush=True)
+    return failed, left_out
+
+
+def ending(future: Future[Digests | Failure]) -> Digests | Failure:
+    """Return what a task has returned; Dask gives it up when three workers in turn have died of it."""
+    try:
+        outcome: Digests | Failure = future.result()
+    except KilledWorker as error:
+        return Failure(str(error))
+    return outcome
+
+
+if __name__ == "__main__":
+    run(main)

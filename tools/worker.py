@@ -1,0 +1,98 @@
+"""What a Dask worker does for tools.parallel: run one stage with dvc, and wait while another process is in its way."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.lock import make_lock
+from dvc.utils.serialize import load_yaml
+
+Digests = Mapping[str, str]  # path of an output to its MD5
+
+# What dvc or a stage says when another process is in its way: such as the stage that a killed worker left at work.
+BUSY = re.compile(r"another run of this stage is at work|is busy|Unable to acquire lock")
+SECONDS_BETWEEN_TRIES = 2
+# Where the output of each stage is kept, below the workspace.
+LOGS = Path(".dvc/tmp/parallel")
+# Numerical libraries that start a thread for each core of the machine unless they are told not to.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a stage could not be run, for the person at the terminal."""
+
+    why: str
+
+
+class _StageError(Exception):
+    """As above, on its way out."""
+
+
+def run_stage(name: str, threads: int, workspace: str | None, commit: str | None = None) -> Digests | Failure:
+    """Run one stage whose dependencies have run, and return the digests that dvc.lock then gives its outputs.
+
+    threads: of one numerical operation. workspace: the folder that all workers share; None if each stands in a clone of
+    its own, where results come from and go to the DVC remote: then commit is what that clone must have checked out.
+    A failure is returned: Dask would write a traceback for what is raised.
+    """
+    folder = Path(workspace or ".").resolve()
+    try:
+        if workspace is None:
+            check_commit(folder, commit)
+            dvc(folder, name, threads, "repro", "--pull", name)
+            dvc(folder, name, threads, "push", "--quiet", "--run-cache", name)
+        else:
+            dvc(folder, name, threads, "repro", "--single-item", name)
+        return digests(folder, name)
+    except (_StageError, OSError) as error:
+        return Failure(str(error))
+
+
+def check_commit(folder: Path, commit: str | None) -> None:
+    """Raise _StageError if a clone has another commit, or changes of its own in what results come from."""
+    words = ["git", "rev-parse", "HEAD"]
+    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    if run.stdout.strip() != commit:
+        found = run.stdout.strip() or "no git clone"
+        raise _StageError(f"the worker's clone {folder} is at {found}, expected {commit}: 'git pull' there")
+    if edited := changes(folder):
+        raise _StageError(f"the worker's clone {folder} has changes in {', '.join(edited)}: 'git checkout' them there")
+
+
+def changes(folder: Path) -> list[str]:
+    """Return the files of a clone that are not as committed, apart from results."""
+    words = ["git", "status", "--porcelain", "--", ".", ":!dvc.lock", ":!metrics", ":!plots"]
+    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    return [line[3:] for line in run.stdout.splitlines()]
+
+
+def dvc(folder: Path, name: str, threads: int, *words: str) -> None:
+    """Run dvc for a stage, again for as long as another process is in the way. Raises _StageError if it fails."""
+    log = folder / LOGS / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
+    while True:
+        with log.open("wb") as file:
+            command = [sys.executable, "-m", "dvc", "--wait-for-lock", *words]
+            run = subprocess.run(command, cwd=folder, env=environment, stdout=file, stderr=file, check=False)
+        if not run.returncode:
+            return
+        said = log.read_text(errors="replace")
+        if not BUSY.search(said):
+            last = "\n".join(said.strip().splitlines()[-8:])
+            ended = f"'dvc {' '.join(words)}' ended with status {run.returncode}"
+            raise _StageError(f"{ended}. All it said is in {log}, last:\n{last}")
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def digests(folder: Path, name: str) -> Digests:
+    """Return the digests of a stage's outputs by path, as dvc.lock has them."""
+    with make_lock(str(folder / ".dvc/tmp/lock"), wait=True):  # dvc writes the file in place
+        entry = load_yaml(folder / "dvc.lock")["stages"][name]
+    return {out["path"]: out["md5"] for out in entry.get("outs", [])}

@@ -132,9 +132,10 @@ def test_kills_at_any_moment_leave_the_results_of_a_quiet_run(unrun: Path, tmp_p
             kills += interrupt(unrun, run, victim, how)
             run.wait()
         while (status := start(unrun, log, STARTED).wait()) != 0:
-            # A twin from before a kill is still at work: its stage says so. Nothing else may go wrong now.
-            said = log.read_text().rpartition("Running stage")[2]
-            assert re.search(r"another run of this stage is at work, process \d+: wait until", said), (status, said)
+            # A stage or a dvc from before a kill is still at work: it is named. Nothing else may go wrong now.
+            said = log.read_text().rpartition("Stage 'check' didn't change")[2]
+            named = r"another run of this stage is at work, process \d+: wait until|is being blocked by:\s+\(PID \d+\)"
+            assert re.search(named, said), (status, said)
             psutil.wait_procs(stages_at_work(unrun))
         assert lock_entries(unrun) == expected_entries
         assert results(unrun) == expected

@@ -41,6 +41,9 @@ prune: setup  ## List what earlier params left behind; YES=1 removes it
 test: setup  ## Run all tests
 	pytest -n auto --maxprocesses 8 --dist loadfile
 
+bench: setup  ## Measure speed into benchmarks/results.json, an hour or more; PARTS="noise memory train graph parallel"
+	python -m benchmarks $(PARTS)
+
 check: setup  ## Lint and check types
 	ruff check . && ruff format --check . && mypy
 
@@ -50,4 +53,4 @@ lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
 audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
 	pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-.PHONY: audit help setup quickstart repro repro-parallel plots verify repair prune test check lock
+.PHONY: audit bench help setup quickstart repro repro-parallel plots verify repair prune test check lock

@@ -46,6 +46,12 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
+def read_params(path: Path) -> dict[str, Any]:
+    """Return a params file as plain data."""
+    found: dict[str, Any] = YAML(typ="safe").load(path)
+    return found
+
+
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:
     """Set dotted keys of a params file and leave all else, its comments included, as it is."""
     yaml = YAML()

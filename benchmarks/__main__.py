@@ -1,0 +1,52 @@
+"""Run the benchmarks, or the parts that are named, and keep their results in ``benchmarks/results.json``."""
+
+import json
+import os
+import platform
+import re
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks import growth, many_images, noise, parallel, training
+from benchmarks.measure import Results
+from noisy_mnist import tables
+from noisy_mnist.errors import UserError
+from tools.command import run
+
+RESULTS = Path("benchmarks/results.json")
+PARTS: dict[str, Callable[[], Results]] = {
+    "noise": noise.main,
+    "memory": many_images.main,
+    "train": training.main,
+    "graph": growth.main,
+    "parallel": parallel.main,
+}
+
+
+def main(*parts: str) -> None:
+    """Run parts, all if none is named, one after the other, and print a table. Raises UserError for an unknown part."""
+    if unknown := set(parts) - PARTS.keys():
+        raise UserError(f"found the parts {sorted(unknown)}, expected some of {list(PARTS)}")
+    print(machine(), flush=True)
+    for part in parts or PARTS:
+        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        measured = {name: {**result.rounded(), "machine": machine()} for name, result in PARTS[part]().items()}
+        tables.write_json(RESULTS, dict(sorted({**kept, **measured}.items())))
+        for name, row in measured.items():
+            spread = f"({row['low']} to {row['high']}, n = {row['n']})"
+            print(f"{name:40} {row['value']:>12} {row['unit']:20} {spread}", flush=True)
+
+
+def machine() -> str:
+    """Return what the figures depend on: processor, cores, and the versions of what computes."""
+    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"model name\s*: (.*)", cpu)
+    best = next((name for name in ("avx512_bf16", "avx512f", "avx2") if name in cpu), "")
+    libraries = " ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc", "distributed"))
+    named = model[1] if model else platform.processor()
+    return f"{os.cpu_count()} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,88 @@
+"""What all benchmarks share: results with their spread, both sides of a ratio in turn, and a command's cost."""
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from noisy_mnist.errors import UserError
+from tools import workspace
+
+REPETITIONS = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """A median with the smallest and the largest of n measurements."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    unit: str
+
+    def rounded(self) -> dict[str, float | int | str]:
+        """Return it as plain data, with four digits."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {**{name: float(f"{number:.4g}") for name, number in numbers.items()}, "n": self.n, "unit": self.unit}
+
+
+Results = dict[str, Result]
+
+
+def result(samples: Sequence[float], unit: str) -> Result:
+    """Return the median of measurements with its spread."""
+    return Result(statistics.median(samples), min(samples), max(samples), len(samples), unit)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long something takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def in_turn(*works: Callable[[], float], n: int = REPETITIONS) -> list[list[float]]:
+    """Return the measurements of several works, each made n times, one after the other and then again."""
+    rounds = [[work() for work in works] for _ in range(n)]
+    return [list(samples) for samples in zip(*rounds, strict=True)]
+
+
+def ratios(one: Sequence[float], other: Sequence[float], unit: str = "ratio") -> Result:
+    """Return one / other, pair by pair."""
+    return result([a / b for a, b in zip(one, other, strict=True)], unit)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command that has run: its seconds, what it wrote a line at a time with the second of each, and its memory."""
+
+    seconds: float
+    lines: list[tuple[float, str]]
+    peak_mb: float  # largest resident set of any one process so far, this command's or an earlier one's
+
+
+def command(words: Sequence[str], folder: Path) -> Run:
+    """Run a command in a folder and return its cost. Raises UserError if it fails."""
+    began = time.perf_counter()
+    environment = workspace.environment()
+    with subprocess.Popen(
+        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        lines = [(time.perf_counter() - began, line.rstrip()) for line in process.stdout or []]
+    took = time.perf_counter() - began
+    if process.returncode:
+        said = "\n".join(line for _, line in lines[-8:])
+        raise UserError(f"'{' '.join(words)}' ended with status {process.returncode}:\n{said}")
+    kilobyte = 1 if sys.platform == "darwin" else 1024
+    return Run(took, lines, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * kilobyte / 1e6)
+
+
+def cores() -> int:
+    """Return the number of cores."""
+    return os.cpu_count() or 1

@@ -107,10 +107,9 @@ def test_clones_share_results_through_a_remote(tiny: Path, cluster: Cluster, tmp
     change_and_commit(tiny, clones, "models.tiny.epochs", 3)
     words = ("parallel", "--clones", "--scheduler", cluster.address)
     said = tool(tiny, *words)
-    assert {name for name in re.findall(r"^\d+/\d+ (\S+): \d+ s$", said, re.MULTILINE) if "train" in name} == {
-        "train@tiny-0-0",
-        "train@tiny-0.5-0",
-    }
+    told = {name for name in re.findall(r"^\d+/\d+ (\S+): \d+ s$", said, re.MULTILINE) if "@" in name}
+    trained = {f"{stage}@tiny-{scale}-0" for stage in ("train", "evaluate") for scale in ("0", "0.5")}
+    assert told == {*trained, "transfer@tiny"}
     worked = [sorted(path.name for path in (clone / ".dvc/tmp/parallel").iterdir()) for clone in clones]
     assert all(worked), "a clone had nothing to do"
     assert not ran(dvc(tiny, "repro"))

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -110,7 +111,10 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
         with client:
             yield client
     else:
+        # Ctrl-C is for this process and for dvc: each of Dask's own would print a traceback.
+        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
         with LocalCluster(n_workers=workers, threads_per_worker=1) as cluster, Client(cluster) as client:
+            signal.signal(signal.SIGINT, heard)
             yield client
 
 

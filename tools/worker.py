@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -80,7 +81,15 @@ def dvc(folder: Path, name: str, threads: int, *words: str) -> None:
     while True:
         with log.open("wb") as file:
             command = [sys.executable, "-m", "dvc", "--wait-for-lock", *words]
-            run = subprocess.run(command, cwd=folder, env=environment, stdout=file, stderr=file, check=False)
+            run = subprocess.run(
+                command,
+                cwd=folder,
+                env=environment,
+                stdout=file,
+                stderr=file,
+                check=False,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a worker does not hear Ctrl-C
+            )
         if not run.returncode:
             return
         said = log.read_text(errors="replace")

@@ -13,7 +13,7 @@ ROWS = re.findall(r"^\| ours\*?, \[[\w -]+\]\((\S+\.csv)\), `(\w+)` \| (.+) \|$"
 
 
 def test_every_table_kept_for_it_is_shown() -> None:
-    kept = {f"reproduction/{path.name}" for path in (ROOT / "reproduction").iterdir()}
+    kept = {f"reproduction/{path.name}" for path in (ROOT / "reproduction").glob("*.csv")}
     assert kept == {path for path, _, _ in ROWS if path.startswith("reproduction/")}
 
 
@@ -22,7 +22,7 @@ def test_accuracies_are_those_of_the_tables(path: str, model: str, cells: str) -
     table = tables.read_csv(ROOT / path)
     rows = table[(table["model"] == model) & (table["split"] == "test")]
     expected = [f"{row['mean']:.4f} ± {row['ci95']:.4f}".replace("0.", ".") for row in rows.to_dict("records")]
-    assert cells.split(" | ") == expected
+    assert [cell for cell in cells.split(" | ") if cell != "–"] == expected  # – is what was not run
 
 
 def test_rows_of_weight_decay_are_those_of_the_table() -> None:

@@ -107,7 +107,9 @@ def test_autoencoder_is_its_two_parts_and_gives_images(precision: str) -> None:
     assert 0 <= restored.min() < 0.1 < 0.9 < restored.max() <= 1
     codes = model.get_layer("encoder")(images.astype(np.float32))
     assert codes.shape == (603, 96)
-    np.testing.assert_allclose(model.get_layer("decoder")(codes), restored, rtol=1e-4, atol=1e-6)
+    # Processors that have bfloat16 round it otherwise for batches of another size: 8 bits are 0.02 of the range here.
+    close = {"rtol": 1e-4, "atol": 1e-6} if precision == "float32" else {"rtol": 0.0, "atol": 0.02}
+    np.testing.assert_allclose(model.get_layer("decoder")(codes), restored, **close)
 
 
 def test_autoencoder_can_have_a_code_and_nothing_else() -> None:

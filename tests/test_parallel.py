@@ -21,12 +21,12 @@ from tools.workspace import change_params
 class Cluster:
     """A scheduler and its workers, each a process started in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start the scheduler; folder: an empty one, for logs."""
+    def __init__(self, folder: Path, workspace: Path) -> None:
+        """Start the scheduler in a workspace; folder: an empty one, for logs."""
         self.folder = folder
         contact = folder / "scheduler.json"
         options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(contact)]
-        self.processes = [self._start(folder, "scheduler", *options)]
+        self.processes = [self._start(workspace, "scheduler", *options)]
         until(contact.exists)
         until(lambda: contact.read_text().strip().endswith("}"))
         self.address = json.loads(contact.read_text())["address"]
@@ -41,15 +41,19 @@ class Cluster:
         self.processes.append(self._start(workspace, "worker", self.address, *options))
         return self.processes[-1]
 
+    def stop(self) -> None:
+        """End all processes."""
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+def cluster(tiny: Path, tmp_path: Path) -> Iterator[Cluster]:
     (tmp_path / "cluster").mkdir()
-    cluster = Cluster(tmp_path / "cluster")
+    cluster = Cluster(tmp_path / "cluster", tiny)
     yield cluster
-    for process in reversed(cluster.processes):
-        process.kill()
-        process.wait()
+    cluster.stop()
 
 
 def lose(folder: Path, *kinds: str) -> None:
@@ -141,6 +145,19 @@ def change_and_commit(tiny: Path, clones: list[Path], key: str, value: object) -
 def test_mistakes_get_a_message(tiny: Path, words: list[str], said: str) -> None:
     output = tool(tiny, "parallel", *words, status=2 if "expected" in said else 1)
     assert said in output
+    assert "Traceback" not in output
+
+
+def test_a_scheduler_that_does_not_know_the_project_gets_a_message(
+    tiny: Path, change: Callable[..., None], tmp_path: Path
+) -> None:
+    change({"synthesize.seed": 1})
+    (tmp_path / "elsewhere").mkdir()
+    cluster = Cluster(tmp_path / "elsewhere", tmp_path)
+    cluster.work_in(tmp_path)
+    output = tool(tiny, "parallel", "--scheduler", cluster.address, "check", status=1)
+    cluster.stop()
+    assert "start scheduler and workers in the project's folder" in output
     assert "Traceback" not in output
 
 

@@ -106,7 +106,7 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
         try:
             client = Client(scheduler)
         except (OSError, ValueError) as error:
-            start = "start one with 'dask scheduler'"
+            start = "start one as README says"
             raise UserError(f"found no Dask scheduler at {scheduler} ({error}): {start}") from None
         with client:
             yield client
@@ -159,11 +159,14 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Digests | Failure]) -
 
 
 def ending(future: Future[Digests | Failure]) -> Digests | Failure:
-    """Return what a task has returned; Dask gives it up when three workers in turn have died of it."""
+    """Return what a task has returned, or why Dask has given it up."""
     try:
         outcome: Digests | Failure = future.result()
-    except KilledWorker as error:
+    except KilledWorker as error:  # as the fourth one in turn
         return Failure(str(error))
+    except (RuntimeError, ImportError) as error:
+        hint = "start scheduler and workers in the project's folder, as README says"
+        return Failure(f"Dask could not hand out the task ({type(error).__name__}): {hint}")
     return outcome
 
 

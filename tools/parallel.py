@@ -131,7 +131,8 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Digests | Failure]) -
     ended = as_completed()
     done = 0
     while order.is_active():
-        for name in order.get_ready():
+        ready = order.get_ready()
+        for name in ready:
             if plan.after[name] & (failed.keys() | left_out):
                 left_out.add(name)
             elif name in changed:
@@ -142,7 +143,7 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Digests | Failure]) -
                 continue
             order.done(name)
             done += 1
-        if order.is_active() and started and not ended.is_empty():
+        if not ready:  # what is left waits for a task
             future = next(ended)
             name, began = started.pop(future)
             order.done(name)

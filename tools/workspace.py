@@ -29,15 +29,13 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
         raise UserError(f"{ROOT} is no git clone ({listed.stderr.strip()}): get the project with 'git clone'")
     names = [Path(name) for name in listed.stdout.split("\0") if name]
     params = folder / "params.yaml"
-    kept = params.read_bytes() if params.exists() else None
+    first = not params.exists()
     for name in names:
-        if name.parts[0] not in RESULTS and (ROOT / name).is_file():
+        if name.parts[0] not in RESULTS and (ROOT / name).is_file() and (first or folder / name != params):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    if kept is None:
+    if first:
         change_params(params, changes)
-    else:
-        params.write_bytes(kept)
     subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, env=environment(), check=True)
 
 

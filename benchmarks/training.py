@@ -108,10 +108,10 @@ def plain(folder: Path, case: Case, seed: int) -> Cost:
 
 def ours(folder: Path, case: Case, seed: int) -> Cost:
     """Run the stage."""
-    (folder / f"backups/{case.net}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
+    (folder / f"backups/history/{case.net}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
     run = command([sys.executable, "-m", "stages.train", case.net, SCALE, str(seed)], folder)
     ends = [second for second, line in run.lines if re.match(r"epoch \d+/", line)]
-    history = tables.read_csv(folder / f"models/{case.net}/{SCALE}-{seed}.csv")
+    history = tables.read_csv(folder / f"data/history/{case.net}/{SCALE}-{seed}.csv")
     accuracy = history[history["split"] == "validation"]["accuracy"].iloc[-1]
     return Cost(run.seconds, epoch_seconds(ends), accuracy)
 

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,14 @@ from noisy_mnist import tables
 from noisy_mnist.errors import UserError
 
 
-def drop_finished(backups: Path, results: Iterable[Path]) -> None:
+def drop_finished(backups: Path, results: Path) -> None:
     """Delete the backups of trainings whose whole history stands among the results.
 
-    backups: a folder of ``<cell>.npz``. results: folders of ``<cell>.csv``. A backup of a training that is not at its
+    backups: a folder of ``<cell>.npz``. results: a folder of ``<cell>.csv``. A backup of a training that is not at its
     end, or of the same cell with other params, stays; so does a damaged one, which the training itself will name.
     """
     for backup in backups.rglob("*.npz"):
-        cell = backup.relative_to(backups).with_suffix(".csv")
-        if any(_is_history(backup, folder / cell) for folder in results):
+        if _is_history(backup, results / backup.relative_to(backups).with_suffix(".csv")):
             backup.unlink(missing_ok=True)
 
 

@@ -125,7 +125,7 @@ def transfer(points: pd.DataFrame) -> Figure:
         _matrix(ax, matrix.to_numpy(), [f"{scale:g}" for scale in matrix.index], "{:.2f}", 1)
         ax.set(title=model, xlabel="scale of the test images")
     for ax in axes[::COLUMNS]:
-        ax.set_ylabel("scale of the training images")
+        ax.set_ylabel("scale of training" if len(scales) < 4 else "scale of the training images")  # else too long
     figure.suptitle(ACCURACY, fontsize=10)
     return figure
 

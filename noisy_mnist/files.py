@@ -15,17 +15,19 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name is hidden and fixed, so that what a killed run left behind is overwritten by the next. Raises
     UserError for what the operating system refuses: a full disk, a folder that may not be written to.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial, former = (path.with_name(f".{path.name}.{state}") for state in ("partial", "former"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
         try:
             yield partial
             if path.is_dir() and partial.exists():  # a file is replaced in one step, a folder cannot be
-                shutil.rmtree(path)
+                _remove(former)
+                path.replace(former)
             partial.replace(path)
         finally:
             _remove(partial)
+            _remove(former)
     except OSError as error:
         raise UserError(f"{path} could not be written ({error}): mend that and run the same command again") from error
 

@@ -21,11 +21,13 @@ BLOCK = 500
 # Images that get their noise in one call: what is computed for them stays in a processor's second-level cache.
 TILE = 50
 
-# Two bytes a pixel, half of float32. Rounding changes a value v by at most |v|·2^-11: at most 0.00025 for a pixel
-# in [0, 1], a sixteenth of the step between two grey levels.
+# Two bytes a pixel, half of float32. Rounding changes a value v by at most |v|·2^-11: for a pixel in [0, 1] by at most
+# 0.00025, a sixteenth of the step between two grey levels; for the large values of large scales by more.
 STORED = np.float16
 # What is stored of each of the 256 grey values.
 GREY = scaled(np.arange(256, dtype=np.uint8)).astype(STORED)
+# The same for each two neighbours, read as one number of 16 bits: half as many look-ups.
+GREY_PAIRS = GREY[np.arange(2**16, dtype=np.uint16).view(np.uint8)].view(np.uint32)
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,13 @@ def salt_and_pepper(images: NDArray[np.uint8], scale: float, rng: np.random.Gene
     so that 0 replaces none and 1 replaces all, and the pixels replaced at one scale are replaced at all larger ones.
     """
     # The words of rng.integers(0, 2**32, images.shape, np.uint32), drawn in a third of its time: an image has an even
-    # number of pixels. Masks of a byte a pixel, 0 or 255, are several times as fast as np.where.
+    # number of pixels. Masks of a byte a pixel, 0 or 255, are several times as fast as np.where; take that clips is
+    # twice as fast as an index that is checked.
     draw = rng.bit_generator.random_raw(images.size // 2).view(np.uint32).reshape(images.shape)
     kept = np.negative((draw >= round(scale * 2**31) * 2).view(np.uint8))
-    salt = np.negative(draw.view(np.uint8)[..., ::4] & 1)
-    noisy: NDArray[np.float16] = GREY[images & kept | salt & ~kept]
-    return noisy
+    salt = np.negative((draw << 31 > 0).view(np.uint8))
+    grey = images & kept | salt & ~kept
+    return GREY_PAIRS.take(grey.view(np.uint16), mode="clip").view(STORED)
 
 
 def add(

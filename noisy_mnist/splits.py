@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -38,14 +39,20 @@ class Split:
 def save(
     folder: Path, name: str, blocks: Iterable[NDArray[Any]], labels: NDArray[np.uint8], dtype: type[np.generic]
 ) -> None:
-    """Write a split whose images come a block at a time, in order, so that memory stays small."""
+    """Write a split whose images come a block at a time, in order, so that memory stays small.
+
+    A thread writes one block while the next is made.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
     header = {"descr": descr, "fortran_order": False, "shape": (len(labels), *IMAGE_SHAPE)}
-    with (folder / f"{name}_images.npy").open("wb") as file:
+    with (folder / f"{name}_images.npy").open("wb") as file, ThreadPoolExecutor(1) as writer:
         np.lib.format.write_array_header_1_0(file, header)
+        written: Future[Any] = writer.submit(file.flush)
         for images in blocks:
-            file.write(np.ascontiguousarray(images, dtype).data)
+            written.result()
+            written = writer.submit(file.write, np.ascontiguousarray(images, dtype).data)
+        written.result()
     np.save(folder / f"{name}_labels.npy", labels, allow_pickle=False)
 
 

@@ -25,7 +25,7 @@ def weight_decay(points: pd.DataFrame) -> Figure:
     only where the factor was chosen, with the half-width that other test images would give it.
     """
     penalties = list(points["penalty"].unique())
-    figure = Figure(figsize=(4.6 * len(penalties) + 0.4, 4.2))
+    figure = Figure(figsize=(max(4.6 * len(penalties) + 0.4, 9.6), 4.2))  # wide enough for the legend below
     axes = figure.subplots(1, len(penalties), sharey=True, squeeze=False)[0]
     for ax, penalty in zip(axes, penalties, strict=True):
         rows = points[points["penalty"] == penalty].fillna({"std": 0}).sort_values("factor")

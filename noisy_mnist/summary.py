@@ -84,6 +84,17 @@ def curves(histories: Mapping[Cell, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts)[["model", "scale", "seed", "epoch", "split", "accuracy", "loss"]]
 
 
+def transfer(accuracies: Mapping[Cell, pd.DataFrame]) -> pd.DataFrame:
+    """Return what the transfer stage wrote (test_scale, accuracy) as one table.
+
+    Its columns: model, train_scale, test_scale, seed, accuracy.
+    """
+    parts = [
+        found.assign(model=model, train_scale=scale, seed=seed) for (model, scale, seed), found in accuracies.items()
+    ]
+    return pd.concat(parts)[["model", "train_scale", "test_scale", "seed", "accuracy"]]
+
+
 def _by_model_and_scale(reports: Mapping[Cell, Report]) -> dict[tuple[str, str], list[Report]]:
     """Return the reports of all seeds of each model and scale, in the order of the study."""
     groups: dict[tuple[str, str], list[Report]] = {}

@@ -12,7 +12,7 @@ from noisy_mnist.stage import run
 
 
 def main() -> None:
-    """Read ``data/clean``, write ``models/autoencoder.keras`` and its history ``.csv``."""
+    """Read ``data/clean``, write ``models/autoencoder.keras`` and its history in ``data/history``."""
     network = params.read(AutoencoderParams, "autoencoder")
     level = params.read(AutoencoderNoise, "autoencoder").level
     draw = denoising.salt_and_pepper(params.read(NoiseSeed, "noise").seed)
@@ -21,11 +21,11 @@ def main() -> None:
     noisy = {name: denoising.noisy_copy(split, name, draw, level) for name, split in clean.items()}
 
     models.set_up(fit_params)
-    backup = Path("backups/autoencoder.npz")
+    backup = Path("backups/history/autoencoder.npz")
     fresh = training.FreshNoise(draw, level)
     model, history = denoising.fit(network, fit_params, clean, noisy, fresh, backup)
 
-    tables.write_csv(Path("models/autoencoder.csv"), pd.DataFrame(history))
+    tables.write_csv(Path("data/history/autoencoder.csv"), pd.DataFrame(history))
     with files.replacing(Path("models/autoencoder.keras")) as path:
         models.save(model, path)
 

@@ -17,7 +17,7 @@ DATA = Path("data")
 
 
 def main() -> None:
-    """Read the results in ``data`` and the histories in ``models``, write metrics and tables."""
+    """Read the results in ``data``, write metrics and tables."""
     dataset = params.read(DataParams, "data").dataset
     scales = params.read(Scales, "noise").names
     limits = {scale: tables.read_json(DATA / "limit" / f"{scale}.json") for scale in scales}
@@ -35,7 +35,7 @@ def main() -> None:
         "new_digits": new_digits(),
     }
     tables.write_json(Path("metrics/summary.json"), {"dataset": dataset, **parts})
-    backups.drop_finished(Path("backups"), [Path("models"), DATA])  # dvc has recorded what it runs this stage on
+    backups.drop_finished(Path("backups"), DATA)  # dvc has recorded what it runs this stage on
 
 
 def noise_study(scales: list[str]) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -44,15 +44,16 @@ def noise_study(scales: list[str]) -> tuple[dict[str, Any], pd.DataFrame]:
     cells = itertools.product(grid.models, scales, grid.seeds)
     files = {(model, scale, seed): f"{model}/{scale}-{seed}" for model, scale, seed in cells}
     reports = {cell: tables.read_json(DATA / "scores" / f"{file}.json") for cell, file in files.items()}
-    histories = {cell: tables.read_csv(Path("models") / f"{file}.csv") for cell, file in files.items()}
-    as_written = ("train_scale", "test_scale")
-    transfer = [tables.read_csv(DATA / "transfer" / f"{model}.csv", text=as_written) for model in grid.models]
+    histories = {cell: tables.read_csv(DATA / "history" / f"{file}.csv") for cell, file in files.items()}
+    transfer = {
+        cell: tables.read_csv(DATA / "transfer" / f"{file}.csv", text=["test_scale"]) for cell, file in files.items()
+    }
     intervals = summary.accuracy_intervals(reports)
     write("accuracy_by_scale", summary.accuracy_by_scale(reports))
     write("accuracy_intervals", intervals)
     write("confusion", summary.confusion(reports))
     write("curves", summary.curves(histories))
-    write("transfer", pd.concat(transfer))
+    write("transfer", summary.transfer(transfer))
     return summary.summarize(reports), intervals
 
 
@@ -76,7 +77,7 @@ def denoise() -> dict[str, Any]:
     scores, gains = (tables.read_csv(path, text=["level"]) for path in written)
     write("denoise", scores)
     write("denoise_control", studies.denoise_control(control))
-    return studies.denoise(scores, gains, control, tables.read_csv(Path("models/autoencoder.csv")))
+    return studies.denoise(scores, gains, control, tables.read_csv(DATA / "history/autoencoder.csv"))
 
 
 def new_digits() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from noisy_mnist.stage import run
 
 
 def main(model_name: str, scale: str, seed: str) -> None:
-    """Read a noisy copy, train, write ``models/<model>/<scale>-<seed>.keras`` and its history ``.csv``."""
+    """Read a noisy copy, train, write ``models/<model>/<scale>-<seed>.keras`` and its history in ``data/history``."""
     model_params = params.read(ModelParams, f"models.{model_name}")
     fit_params = params.read(FitParams, "train")
     noisy = {name: splits.load(Path("data/noisy") / scale, name) for name in ("train", "validation")}
@@ -24,13 +24,13 @@ def main(model_name: str, scale: str, seed: str) -> None:
 
     models.set_up(fit_params)
     job = training.classification(model_name, model_params, fit_params, int(seed), examples, fresh)
-    backup = Path("backups") / model_name / f"{scale}-{seed}.npz"
+    cell = Path(model_name) / f"{scale}-{seed}"
+    backup = Path("backups/history") / f"{cell}.npz"
     with progress.epochs(model_params.epochs) as report:
         model, history = training.fit(job, curve, backup, report)
 
-    output = Path("models") / model_name
-    tables.write_csv(output / f"{scale}-{seed}.csv", pd.DataFrame(history))
-    with files.replacing(output / f"{scale}-{seed}.keras") as path:
+    tables.write_csv(Path("data/history") / f"{cell}.csv", pd.DataFrame(history))
+    with files.replacing(Path("models") / f"{cell}.keras") as path:
         models.save(model, path)
 
 

@@ -28,10 +28,15 @@ def test_only_the_backup_of_a_finished_training_goes(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, np.zeros(3), fingerprint="f", history=json.dumps(history))
     (tmp_path / "backups/mlp/4-0.npz").write_bytes(b"no archive")
-    for result in ("models/mlp/0.5-0", "models/mlp/1-0", "models/mlp/4-0", "data/weight_decay/kernel-1e-06-0"):
+    for result in (
+        "data/mlp/0.5-0",
+        "data/mlp/1-0",
+        "data/mlp/4-0",
+        "data/weight_decay/kernel-1e-06-0",
+        "data/autoencoder",
+    ):
         tables.write_csv(tmp_path / f"{result}.csv", pd.DataFrame(HISTORY))
-    tables.write_csv(tmp_path / "models/autoencoder.csv", pd.DataFrame(HISTORY))
 
-    backups.drop_finished(tmp_path / "backups", [tmp_path / "models", tmp_path / "data"])
+    backups.drop_finished(tmp_path / "backups", tmp_path / "data")
     left = {path.relative_to(tmp_path / "backups").as_posix() for path in tmp_path.glob("backups/**/*.npz")}
     assert left == {"mlp/1-0.npz", "mlp/2-0.npz", "mlp/4-0.npz", "autoencoder.npz"}

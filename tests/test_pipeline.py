@@ -55,11 +55,11 @@ def test_backups_are_gone_when_training_is_done(finished: Path) -> None:
 def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change: Callable[..., None]) -> None:
     """SIGKILL at the stage itself, twice; the third run goes on to its end."""
     change({"models.tiny_fresh.epochs": 12})
-    outputs = [tiny / f"models/tiny_fresh/0.5-0.{kind}" for kind in ("keras", "csv")]
+    outputs = [tiny / "models/tiny_fresh/0.5-0.keras", tiny / "data/history/tiny_fresh/0.5-0.csv"]
     command = [sys.executable, "-m", "stages.train", "tiny_fresh", "0.5", "0"]
     assert subprocess.run(command, cwd=tiny, check=False).returncode == 0
     straight = [path.read_bytes() for path in outputs]
-    for path in [*outputs, tiny / "backups/tiny_fresh/0.5-0.npz"]:
+    for path in [*outputs, tiny / "backups/history/tiny_fresh/0.5-0.npz"]:
         path.unlink()
     for _ in range(2):
         with subprocess.Popen(command, cwd=tiny, stderr=subprocess.PIPE, text=True) as stage:
@@ -118,8 +118,8 @@ def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callab
     change({"models.tiny.layers": [{"dense": 64}], "noise.scales": [0, 0.25, 0.5]})
     output = dvc(tiny, "repro")
     new = {"tiny-0-0", "tiny-0.25-0", "tiny-0.5-0", "tiny_fresh-0.25-0"}
-    gather = {"transfer@tiny", "transfer@tiny_fresh", "summarize", "figures"}
-    assert ran(output) == {"check", *gather} | {
+    tested = new | {"tiny_fresh-0-0", "tiny_fresh-0.5-0"}  # all models, at the new scale too
+    assert ran(output) == {"check", "summarize", "figures", *(f"transfer@{cell}" for cell in tested)} | {
         *(f"{s}@{cell}" for s in ("train", "evaluate") for cell in new),
         *(f"{s}@0.25" for s in ("noise", "limit", "denoise_scale")),
     }

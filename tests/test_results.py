@@ -128,7 +128,7 @@ def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
     for path in [*here, *in_cache]:
         flip(path)
     labels.unlink()
-    Path("models/autoencoder.csv").unlink()
+    Path("data/history/autoencoder.csv").unlink()
 
     assert "damaged" in tool(tiny, "verify", status=1)
     output = tool(tiny, "repair")
@@ -375,13 +375,14 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     before = snapshot(tiny)
 
     gone = {"data/noisy/0.5", "data/limit/0.5.json", "models/tiny", "data/scores/tiny", "data/probabilities/tiny"}
-    gone |= {f"data/denoise_scale/0.5.{kind}" for kind in ("csv", "json")} | {"data/transfer/tiny.csv"}
-    gone |= {f"models/tiny_fresh/0.5-0.{kind}" for kind in ("csv", "keras")} | {"plots/.curves.csv.partial"}
+    gone |= {"data/history/tiny", "data/history/tiny_fresh/0.5-0.csv", "models/tiny_fresh/0.5-0.keras"}
+    gone |= {"data/transfer/tiny", "data/transfer/tiny_fresh/0.5-0.csv", "plots/.curves.csv.partial"}
+    gone |= {f"data/denoise_scale/0.5.{kind}" for kind in ("csv", "json")}
     gone |= {"data/scores/tiny_fresh/0.5-0.json", "data/probabilities/tiny_fresh/0.5-0.npy"}
     gone |= {"backups/gone/0-0.npz", "backups/weight_decay/kernel-0.5-0.npz"}
-    entries = {"noise@0.5", "limit@0.5", "denoise_scale@0.5", "transfer@tiny"}
+    entries = {"noise@0.5", "limit@0.5", "denoise_scale@0.5"}
     cells = ("tiny-0-0", "tiny-0.5-0", "tiny_fresh-0.5-0")
-    entries |= {f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in cells}
+    entries |= {f"{stage}@{cell}" for stage in ("train", "evaluate", "transfer") for cell in cells}
     for words in ((), ("remove",)):
         said = tool(tiny, "prune", *words)
         found = dict(re.findall(r"^ +[\d.]+ MB  (\S+)(.*)$", said, re.MULTILINE))
@@ -400,5 +401,5 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     assert [path.name for path in (tiny / "backups/weight_decay").iterdir()] == ["kernel-0-0.npz"]
     assert "nothing is left behind" in tool(tiny, "prune")
     assert "are what dvc.lock says" in tool(tiny, "verify")
-    # Only what depends on the folder of all noisy copies, or of all models, and finds fewer files in it, is run again.
-    assert ran(dvc(tiny, "repro")) <= {"transfer@tiny_fresh", "summarize", "figures"}
+    # Only what depends on a folder of all noisy copies, or of all results, and finds fewer files in it, is run again.
+    assert ran(dvc(tiny, "repro")) <= {"transfer@tiny_fresh-0-0", "summarize", "figures"}

@@ -72,7 +72,7 @@ def _outside(folder: Path, outputs: set[Path]) -> Iterator[Path]:
 
 def _partial(path: Path) -> bool:
     """Return whether this is a temporary name of files.replacing."""
-    return path.name.startswith(".") and path.name.endswith(".partial")
+    return path.name.startswith(".") and path.suffix in (".partial", ".former")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,12 @@ repro: setup  ## Run the full study on MNIST: dvc repro, waiting for locks and m
 repro-parallel: setup  ## Run the full study with a stage on each core; ARGS="--scheduler tcp://..." on other machines
 	python -m tools.parallel $(ARGS)
 
+extend: setup  ## Run what params.yaml adds to the committed results, such as a model, and train none of them again
+	python -m tools.extend
+
+publish: setup  ## Put the small results of all trainings where git keeps them and extend finds them
+	python -m tools.publish
+
 plots: setup  ## Write dvc_plots/index.html, which needs no network; REV="main ..." draws revisions beside the workspace
 	python -m tools.plots $(REV)
 
@@ -41,7 +47,7 @@ prune: setup  ## List what earlier params left behind; YES=1 removes it
 test: setup  ## Run all tests
 	pytest -n auto --maxprocesses 8 --dist loadfile
 
-bench: setup  ## Measure speed into benchmarks/results.json, an hour or more; PARTS="noise memory train graph parallel"
+bench: setup  ## Measure speed into benchmarks/results.json, an hour or more; PARTS="noise memory train overhead graph parallel"
 	python -m benchmarks $(PARTS)
 
 check: setup  ## Lint and check types
@@ -53,4 +59,4 @@ lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
 audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
 	pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-.PHONY: audit bench help setup quickstart repro repro-parallel plots verify repair prune test check lock
+.PHONY: audit bench help setup quickstart repro repro-parallel extend publish plots verify repair prune test check lock

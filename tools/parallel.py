@@ -21,7 +21,7 @@ from noisy_mnist.params import study
 from tools import results, worker
 from tools.command import call, run
 from tools.mend import mend
-from tools.worker import Digests, Failure
+from tools.worker import Digests, Failure, Success
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def main(*words: str) -> None:
     threads = study.check().train.threads
     commit = shared_commit() if options.clones else None
     with results.open_repo() as repo:
-        plan = made(repo, options.targets)
+        plan = made(repo, options.targets, options.allow_missing)
     if options.clones:
         call(["dvc", "--wait-for-lock", "push", "--quiet", "--run-cache"])
     workspace = None if options.clones else str(Path.cwd())
@@ -66,6 +66,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--workers", type=int, help="processes to start here (default: cores / train.threads)")
     place.add_argument("--scheduler", help="address of a Dask scheduler whose workers share this folder")
+    parser.add_argument("--allow-missing", action="store_true", help="run no stage because of missing files alone")
     parser.add_argument("--clones", action="store_true", help="each worker has a clone of its own, and a DVC remote")
     options = parser.parse_args(words)
     if options.workers is not None and options.workers < 1:
@@ -83,8 +84,11 @@ def shared_commit() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def made(repo: Repo, targets: Sequence[str]) -> Plan:
-    """Return the plan for targets and what they need, or for all. Raises UserError for an unknown target."""
+def made(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
+    """Return the plan for targets and what they need, or for all. Raises UserError for an unknown target.
+
+    allow_missing: a stage has not changed if only files of its dependencies or outputs are missing.
+    """
     graph = repo.index.graph
     with repo.lock:
         try:
@@ -94,7 +98,7 @@ def made(repo: Repo, targets: Sequence[str]) -> Plan:
         found = [stage for stage in results.stages(repo) if stage in wanted or not targets]
         return Plan(
             after={stage.name: {other.name for other in graph.successors(stage)} for stage in found},
-            changed={stage.name for stage in found if stage.changed()},
+            changed={stage.name for stage in found if stage.changed(allow_missing=allow_missing)},
             known={stage.name: {out.def_path: out.hash_info.value for out in stage.outs} for stage in found},
         )
 
@@ -118,7 +122,7 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
             yield client
 
 
-def walk(plan: Plan, client: Client, task: Callable[[str], Digests | Failure]) -> tuple[dict[str, str], set[str]]:
+def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -> tuple[dict[str, str], set[str]]:
     """Run the stages that have changed, each when all it depends on have run.
 
     A stage has changed, too, when one that it depends on has written other bytes than dvc.lock had of it. Return why
@@ -127,7 +131,7 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Digests | Failure]) -
     order = TopologicalSorter(plan.after)
     order.prepare()
     changed, failed, left_out = set(plan.changed), dict[str, str](), set[str]()
-    started: dict[Future[Digests | Failure], tuple[str, float]] = {}
+    started: dict[Future[Success | Failure], str] = {}
     ended = as_completed()
     done = 0
     while order.is_active():
@@ -138,31 +142,32 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Digests | Failure]) -
             elif name in changed:
                 # Not pure: the same call may give something else the next time.
                 future = client.submit(task, name, key=f"{name}-{time.time_ns()}", pure=False)
-                started[future] = name, time.monotonic()
+                started[future] = name
                 ended.add(future)
                 continue
             order.done(name)
             done += 1
         if not ready:  # what is left waits for a task
             future = next(ended)
-            name, began = started.pop(future)
+            name = started.pop(future)
             order.done(name)
             done += 1
             outcome = ending(future)
-            said = f"{time.monotonic() - began:.0f} s"
             if isinstance(outcome, Failure):
                 failed[name] = outcome.why
-                said = f"FAILED after {said}"
-            elif outcome != plan.known[name]:
-                changed |= {other for other, needed in plan.after.items() if name in needed}
+                said = "FAILED"
+            else:
+                said = f"{outcome.seconds:.0f} s"
+                if outcome.outputs != plan.known[name]:
+                    changed |= {other for other, needed in plan.after.items() if name in needed}
             print(f"{done}/{len(plan.after)} {name}: {said}", flush=True)
     return failed, left_out
 
 
-def ending(future: Future[Digests | Failure]) -> Digests | Failure:
+def ending(future: Future[Success | Failure]) -> Success | Failure:
     """Return what a task has returned, or why Dask has given it up."""
     try:
-        outcome: Digests | Failure = future.result()
+        outcome: Success | Failure = future.result()
     except KilledWorker as error:  # as the fourth one in turn
         return Failure(str(error))
     except (RuntimeError, ImportError) as error:

@@ -25,6 +25,14 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
+class Success:
+    """The outputs of a stage that has run, and its seconds, those of waiting for other processes included."""
+
+    outputs: Digests
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why a stage could not be run, for the person at the terminal."""
 
@@ -35,13 +43,14 @@ class _StageError(Exception):
     """As above, on its way out."""
 
 
-def run_stage(name: str, threads: int, workspace: str | None, commit: str | None = None) -> Digests | Failure:
+def run_stage(name: str, threads: int, workspace: str | None, commit: str | None = None) -> Success | Failure:
     """Run one stage whose dependencies have run, and return the digests that dvc.lock then gives its outputs.
 
     threads: of one numerical operation. workspace: the folder that all workers share; None if each stands in a clone of
     its own, where results come from and go to the DVC remote: then commit is what that clone must have checked out.
     A failure is returned: Dask would write a traceback for what is raised.
     """
+    began = time.monotonic()
     folder = Path(workspace or ".").resolve()
     try:
         if workspace is None:
@@ -50,7 +59,7 @@ def run_stage(name: str, threads: int, workspace: str | None, commit: str | None
             dvc(folder, name, threads, "push", "--quiet", "--run-cache", name)
         else:
             dvc(folder, name, threads, "repro", "--single-item", name)
-        return digests(folder, name)
+        return Success(digests(folder, name), time.monotonic() - began)
     except (_StageError, OSError) as error:
         return Failure(str(error))
 

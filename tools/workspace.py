@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedSeq
 from noisy_mnist.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = {"dvc.lock", "metrics", "plots", "reproduction"}
+RESULTS = [Path(name) for name in ("dvc.lock", "metrics", "plots", "reproduction", ".dvc/results")]
 
 
 def create(folder: Path, changes: Mapping[str, Any]) -> None:
@@ -31,7 +31,8 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
     params = folder / "params.yaml"
     first = not params.exists()
     for name in names:
-        if name.parts[0] not in RESULTS and (ROOT / name).is_file() and (first or folder / name != params):
+        own = any(name.is_relative_to(result) for result in RESULTS)
+        if not own and (ROOT / name).is_file() and (first or folder / name != params):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     if first:

@@ -25,7 +25,8 @@ def weight_decay(points: pd.DataFrame) -> Figure:
     only where the factor was chosen, with the half-width that other test images would give it.
     """
     penalties = list(points["penalty"].unique())
-    figure = Figure(figsize=(max(4.6 * len(penalties) + 0.4, 9.6), 4.2))  # wide enough for the legend below
+    columns = 3 if len(penalties) > 1 else 1  # of the legend, which stands below
+    figure = Figure(figsize=(4.6 * len(penalties) + 0.4, 4.2 if columns > 1 else 4.8))
     axes = figure.subplots(1, len(penalties), sharey=True, squeeze=False)[0]
     for ax, penalty in zip(axes, penalties, strict=True):
         rows = points[points["penalty"] == penalty].fillna({"std": 0}).sort_values("factor")
@@ -39,7 +40,7 @@ def weight_decay(points: pd.DataFrame) -> Figure:
         ax.axhline(HINTON, color="0.3", linestyle="--", linewidth=1, label="Hinton 2005, MNIST, test")
         ax.set(xscale="log", xlabel="factor of the penalty", title=f"{penalty} L2 (n = {tried['n'].iloc[0]})")
     axes[0].set_ylabel(ACCURACY)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=9)
     return figure
 
 

@@ -103,6 +103,13 @@ def test_transfer_shows_training_scale_by_row() -> None:
         assert text.get_text() == f"{means['mlp', SCALES[row], SCALES[column]]:.2f}"
 
 
+def test_transfer_labels_are_no_longer_than_their_axes() -> None:
+    figure = FIGURES["transfer"]()
+    figure.draw_without_rendering()
+    label, panel = figure.axes[0].yaxis.label.get_window_extent(), figure.axes[0].get_window_extent()
+    assert panel.y0 <= label.y0 < label.y1 <= panel.y1
+
+
 def test_confusion_rows_are_shares_of_a_digit() -> None:
     figure = FIGURES["confusion"]()
     shares = figure.axes[0].images[0].get_array()

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,22 @@ def test_replaces_the_whole_of_what_was_there(tmp_path: Path, work: Path, old: W
     with files.replacing(work / "out") as path:
         write(path, "new")
     assert content(work) == expected(tmp_path, write, "new")
+
+
+def test_folder_whose_old_files_cannot_be_deleted_is_whole(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(work / "out", "old")
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(path)
+
+    def replace() -> None:
+        with files.replacing(work / "out") as path:
+            write_folder(path, "new")
+            monkeypatch.setattr(shutil, "rmtree", refuse)
+
+    with pytest.raises(UserError, match="former"):
+        replace()
+    assert content(work / "out") == {"inner/file": "new", "new.txt": "new"}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

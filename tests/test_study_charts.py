@@ -109,6 +109,10 @@ def test_weight_decay_of_one_seed_has_no_deviation() -> None:
     np.testing.assert_allclose(half_widths(barred(figure.axes[0])["validation, mean ± std"]), 0)
 
 
+def test_weight_decay_of_one_penalty_has_room_for_the_legend() -> None:
+    assert inside(study_charts.weight_decay(WEIGHT_DECAY[WEIGHT_DECAY["penalty"] == "kernel"]))
+
+
 def test_denoise_lines_are_the_scores_by_level() -> None:
     figure = FIGURES["denoise"]()
     for ax, score in zip(figure.axes, ("accuracy", "macro_recall", "psnr", "ssim"), strict=True):

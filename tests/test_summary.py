@@ -73,6 +73,19 @@ def test_confusion_sums_over_seeds(reports: dict[summary.Cell, summary.Report]) 
         np.testing.assert_array_equal(matrix, expected)
 
 
+def test_transfer_joins_all_trainings() -> None:
+    found = pd.DataFrame({"test_scale": ["0", "0.5"], "accuracy": [0.5, 0.25]})
+    table = summary.transfer({("a", "0.5", 0): found, ("b", "0", 3): found})
+    assert list(table.columns) == ["model", "train_scale", "test_scale", "seed", "accuracy"]
+    rows = [
+        ["a", "0.5", "0", 0, 0.5],
+        ["a", "0.5", "0.5", 0, 0.25],
+        ["b", "0", "0", 3, 0.5],
+        ["b", "0", "0.5", 3, 0.25],
+    ]
+    assert table.to_numpy().tolist() == rows
+
+
 def test_curves_join_all_histories() -> None:
     history = pd.DataFrame({"epoch": [1, 1], "split": ["train", "validation"], "accuracy": [0.5, 0.25], "loss": [1, 2]})
     table = summary.curves({("a", "0.5", 0): history, ("b", "0", 3): history * 1})

@@ -56,8 +56,9 @@ def weight_decay_intervals(reports: Mapping[Penalised, Report], choice: Mapping[
     for (penalty, factor), cells in weight_decay(reports).groupby(["penalty", "factor"], sort=False):
         found = _with_sampling(cells["validation_accuracy"], images)
         rows.append({"penalty": penalty, "factor": factor, "split": "validation", **found})
+    control = next(factor for _, factor, _ in reports if float(factor) == 0)
     for penalty, chosen in choice.items():
-        for factor, score in (("0", "control_test_accuracy"), (chosen["factor"], "test_accuracy")):
+        for factor, score in ((control, "control_test_accuracy"), (chosen["factor"], "test_accuracy")):
             rows.append({"penalty": penalty, "factor": factor, "split": "test", **chosen[score]})
     return pd.DataFrame(rows)
 

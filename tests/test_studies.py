@@ -92,6 +92,12 @@ def test_one_seed_will_do(tmp_path: Path) -> None:
     tables.write_json(tmp_path / "choice.json", choice)
 
 
+def test_control_is_named_as_params_name_it(reports: Reports) -> None:
+    renamed = {(penalty, {"0": "0.0"}.get(factor, factor), seed): r for (penalty, factor, seed), r in reports.items()}
+    table = studies.weight_decay_intervals(renamed, studies.weight_decay_choice(renamed))
+    assert set(table["factor"]) == {"0.0", *FACTORS[1:]}
+
+
 def test_test_accuracy_is_shown_of_the_control_and_of_the_chosen_factor_only(reports: Reports) -> None:
     table = studies.weight_decay_intervals(reports, studies.weight_decay_choice(reports))
     assert list(table.columns) == ["penalty", "factor", "split", "mean", "std", "n", "ci95", "sampling"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import growth, many_images, noise, overhead, parallel, training
+from benchmarks import full_study, growth, many_images, noise, parallel, training
 from benchmarks.measure import Results
 from noisy_mnist import tables
 from noisy_mnist.errors import UserError
@@ -19,8 +19,8 @@ PARTS: dict[str, Callable[[], Results]] = {
     "noise": noise.main,
     "memory": many_images.main,
     "train": training.main,
-    "overhead": overhead.main,
     "graph": growth.main,
+    "study": full_study.main,
     "parallel": parallel.main,
 }
 

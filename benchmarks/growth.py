@@ -8,16 +8,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.measure import REPETITIONS, Results, command, result
-from tools import quickstart, workspace
+from tools import workspace
 
 DVC = [sys.executable, "-m", "dvc"]
 CELLS = (50, 100, 200, 400)
-# Made one after the other in the graph of the quickstart.
-CHANGES: dict[str, dict[str, Any]] = {
-    "one_parameter": {"models.mlp.epochs": 21},
-    "one_scale": {"noise.scales": [0, 0.5, 1, 2]},
-    "one_seed": {"train.seeds": [0, 1]},
-}
 # What stands in place of every stage: it writes its outputs, folders too, other bytes each time, and starts in no time.
 STUB = """#!/bin/sh
 for path in "$@"; do
@@ -31,27 +25,22 @@ done
 
 
 def main() -> Results:
-    """Run the full grid with stubs, and nothing; a tiny real graph, and what a change adds; grids of other sizes."""
+    """Run the full grid with stubs, and then with nothing to do; the same for grids of other sizes."""
     found: Results = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stubbed(folder, {})
         found["graph.full_stub_seconds"] = result([repro(folder)], "s")
         found["graph.noop_seconds"] = result([repro(folder) for _ in range(REPETITIONS)], "s")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        workspace.create(folder, quickstart.CHANGES)
-        full = repro(folder)
-        for change, keys in CHANGES.items():
-            workspace.change_params(folder / "params.yaml", keys)
-            found[f"graph.{change}_share"] = result([repro(folder) / full], "share")
     for cells in CELLS:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             grid = {"train.models": ["mlp"], "noise.scales": [0, 0.5], "train.seeds": list(range(cells // 2))}
             stubbed(folder, {**grid, "denoise.classifier": "mlp", "figures.scale": 0})
             found[f"graph.{cells}_cells_full_seconds"] = result([repro(folder, "evaluate")], "s")
-            found[f"graph.{cells}_cells_noop_seconds"] = result([repro(folder, "evaluate") for _ in range(3)], "s")
+            found[f"graph.{cells}_cells_noop_seconds"] = result(
+                [repro(folder, "evaluate") for _ in range(REPETITIONS)], "s"
+            )
     return found
 
 

@@ -1,14 +1,15 @@
 """Many workers: the real graph, tiny, on 1 and 2 of them; sleeping stages on 1 to 16 against the ideal makespan."""
 
-import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from benchmarks.measure import Results, command, in_turn, ratios, result
+from benchmarks.growth import DVC
+from benchmarks.measure import REPETITIONS, Results, command, in_turn, ratios, result
 from tools import quickstart, workspace
 
 ROUNDS, SLEEP = 3, 60  # stages that sleep, for each worker, and their seconds: short beside a real training
@@ -16,25 +17,34 @@ WORKERS = (1, 2, 4, 8, 16)
 
 
 def main() -> Results:
-    """Return the speed-up on two workers, and the efficiency on each number of workers with sleeping stages."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        workspace.create(folder, quickstart.CHANGES)
-        one, two = in_turn(*(partial(real, folder, workers) for workers in (1, 2)), n=3)
-    found: Results = {"parallel.speedup_2": ratios(one, two)}
+    """Return the speed-up on two workers against ``dvc repro``, and the efficiency of each number of workers."""
+    alone, two = in_turn(partial(real, [*DVC, "repro"]), partial(real, parallel(2)))
+    found: Results = {"parallel.repro_seconds": result(alone, "s"), "parallel.speedup_2": ratios(alone, two)}
     for workers in WORKERS:
-        with tempfile.TemporaryDirectory() as name:
-            sleeping(Path(name), ROUNDS * workers)
-            found[f"parallel.efficiency_{workers}"] = result([ROUNDS * SLEEP / real(Path(name), workers)], "share")
+        times = [asleep(workers) for _ in range(REPETITIONS if workers == max(WORKERS) else 1)]
+        found[f"parallel.efficiency_{workers}"] = result([ROUNDS * SLEEP / time for time in times], "share")
     return found
 
 
-def real(folder: Path, workers: int) -> float:
-    """Return the seconds of a run of all stages, as if none had ever run."""
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    for results in ("data", "models", "backups", "metrics", "plots", ".dvc/cache", ".dvc/tmp"):
-        shutil.rmtree(folder / results, ignore_errors=True)
-    return command([sys.executable, "-m", "tools.parallel", "--workers", str(workers)], folder).seconds
+def parallel(workers: int) -> list[str]:
+    """Return the command that runs a graph on a number of workers."""
+    return [sys.executable, "-m", "tools.parallel", "--workers", str(workers)]
+
+
+def real(words: Sequence[str]) -> float:
+    """Return the seconds of the quickstart's study, none of which has run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        workspace.create(folder, quickstart.CHANGES)
+        return command(words, folder).seconds
+
+
+def asleep(workers: int) -> float:
+    """Return the seconds of a graph of sleeping stages, ROUNDS for each worker."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sleeping(folder, ROUNDS * workers)
+        return command(parallel(workers), folder).seconds
 
 
 def sleeping(folder: Path, sleepers: int) -> None:

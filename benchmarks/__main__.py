@@ -1,7 +1,6 @@
 """Run the benchmarks, or the parts that are named, and keep their results in ``benchmarks/results.json``."""
 
 import json
-import os
 import platform
 import re
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import full_study, growth, many_images, noise, parallel, training
-from benchmarks.measure import Results
+from benchmarks.measure import BFLOAT16, CORES, Results, cpu_info
 from noisy_mnist import tables
 from noisy_mnist.errors import UserError
 from tools.command import run
@@ -35,18 +34,18 @@ def main(*parts: str) -> None:
         measured = {name: {**result.rounded(), "machine": machine()} for name, result in PARTS[part]().items()}
         tables.write_json(RESULTS, dict(sorted({**kept, **measured}.items())))
         for name, row in measured.items():
-            spread = f"({row['low']} to {row['high']}, n = {row['n']})"
+            spread = "(n = 1)" if row["n"] == 1 else f"({row['low']} to {row['high']}, n = {row['n']})"
             print(f"{name:40} {row['value']:>12} {row['unit']:20} {spread}", flush=True)
 
 
 def machine() -> str:
     """Return what the figures depend on: processor, cores, and the versions of what computes."""
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    cpu = cpu_info()
     model = re.search(r"model name\s*: (.*)", cpu)
-    best = next((name for name in ("avx512_bf16", "avx512f", "avx2") if name in cpu), "")
+    best = next((name for name in (BFLOAT16, "avx512f", "avx2") if name in cpu), "")
     libraries = " ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc", "distributed"))
     named = model[1] if model else platform.processor()
-    return f"{os.cpu_count()} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
+    return f"{CORES} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ def costs() -> dict[str, Cost]:
         short = {f"models.{model}.epochs": EPOCHS for model in models}
         workspace.change_params(folder / "params.yaml", {**short, "autoencoder.epochs": EPOCHS})
         listed = [line for _, line in command([*DVC, "stage", "list", "--name-only"], folder).lines]
+        command([*DVC, "repro", "download"], folder)  # what that takes is the network's
         one_of_each = {kind(stage): stage for stage in listed if stage not in GATHER}
         return dict(timed(command([*DVC, "repro", *one_of_each.values()], folder)))
 
@@ -108,14 +109,14 @@ def started(run: Run) -> list[tuple[float, str]]:
 
 
 def kind(stage: str) -> str:
-    """Return what the cost of a stage depends on: its name, and for a cell of the grid its model."""
+    """Return what the cost of a stage depends on: its name, and for a cell of a grid its model or penalty."""
     name, _, item = stage.partition("@")
-    return f"{name}@{item.split('-')[0]}" if name in ("train", "evaluate", "transfer") else name
+    return f"{name}@{item.split('-')[0]}" if name in ("train", "evaluate", "transfer", "weight_decay") else name
 
 
 def spent(reach: Reach, costs: dict[str, Cost], params: dict[str, Any]) -> tuple[float, float]:
     """Return the seconds in epochs, and those beside them, of all stages that a change reaches."""
-    counts = {name: number for name, number in reach.stages.items() if name not in GATHER}
+    counts = {name: number for name, number in reach.stages.items() if name in costs}
     training = sum(number * epochs(name, params) * costs[name].epoch for name, number in counts.items())
     beside = sum(number * (costs[name].stage - EPOCHS * costs[name].epoch) for name, number in counts.items())
     return training, reach.seconds + beside

@@ -1,7 +1,6 @@
 """What all benchmarks share: results with their spread, both sides of a ratio in turn, and a command's cost."""
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from noisy_mnist.errors import UserError
 from tools import workspace
 
 REPETITIONS = 5
+CORES = os.cpu_count() or 1
+BFLOAT16 = "avx512_bf16"  # as the system names what a processor needs to compute in it
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Run:
 
     seconds: float
     lines: list[tuple[float, str]]
-    peak_mb: float  # largest resident set of any one process so far, this command's or an earlier one's
+    peak_mb: float  # largest resident set of the process
 
 
 def command(words: Sequence[str], folder: Path) -> Run:
@@ -75,14 +76,16 @@ def command(words: Sequence[str], folder: Path) -> Run:
         words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         lines = [(time.perf_counter() - began, line.rstrip()) for line in process.stdout or []]
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     took = time.perf_counter() - began
     if process.returncode:
         said = "\n".join(line for _, line in lines[-8:])
         raise UserError(f"'{' '.join(words)}' ended with status {process.returncode}:\n{said}")
     kilobyte = 1 if sys.platform == "darwin" else 1024
-    return Run(took, lines, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * kilobyte / 1e6)
+    return Run(took, lines, usage.ru_maxrss * kilobyte / 1e6)
 
 
-def cores() -> int:
-    """Return the number of cores."""
-    return os.cpu_count() or 1
+def cpu_info() -> str:
+    """Return what Linux tells of the processor, nothing elsewhere."""
+    return Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""

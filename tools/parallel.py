@@ -1,7 +1,6 @@
 """Run the study on many cores or machines: each stage that has changed is one Dask task, after those it depends on."""
 
 import argparse
-import os
 import signal
 import subprocess
 import time
@@ -12,8 +11,10 @@ from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from dask.system import CPU_COUNT
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from dvc.exceptions import DvcException
+from dvc.lock import make_lock
 from dvc.repo import Repo
 
 from noisy_mnist.errors import UserError
@@ -48,13 +49,14 @@ def main(*words: str) -> None:
         call(["dvc", "--wait-for-lock", "push", "--quiet", "--run-cache"])
     workspace = None if options.clones else str(Path.cwd())
     task = partial(worker.run_stage, threads=threads, workspace=workspace, commit=commit)
-    with connected(options.scheduler, options.workers or max(1, (os.cpu_count() or 1) // threads)) as client:
+    with connected(options.scheduler, options.workers or max(1, CPU_COUNT // threads)) as client:
         print(f"Dashboard: {client.dashboard_link}", flush=True)
         failed, left_out = walk(plan, client, task)
     if failed:
         said = "\n".join(f"{name}: {why}" for name, why in failed.items())
         waiting = f" {len(left_out)} more depend on them and did not run." if left_out else ""
-        raise UserError(f"these stages failed: {', '.join(failed)}.{waiting} The rest has run.\n{said}")
+        where = " and is in the DVC remote" if options.clones else ""
+        raise UserError(f"these stages failed: {', '.join(failed)}.{waiting} The rest has run{where}.\n{said}")
     if options.clones:
         call(["dvc", "--wait-for-lock", "repro", "--pull", *options.targets])
 
@@ -85,22 +87,24 @@ def shared_commit() -> str:
 
 
 def made(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
-    """Return the plan for targets and what they need, or for all. Raises UserError for an unknown target.
+    """Return the plan for targets and what they need, or for all.
 
+    Raises UserError for an unknown target, or if a stage is at work.
     allow_missing: a stage has not changed if only files of its dependencies or outputs are missing.
     """
     graph = repo.index.graph
-    with repo.lock:
+    with make_lock(str(results.IN_USE.with_name("lock")), wait=True):
         try:
             wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True)}
-        except DvcException as error:
+            found = [stage for stage in results.stages(repo) if stage in wanted or not targets]
+            changed = {stage.name for stage in found if stage.changed(allow_missing=allow_missing)}
+        except DvcException as error:  # also where a stage that outlived its dvc is at work
             raise UserError(str(error)) from None
-        found = [stage for stage in results.stages(repo) if stage in wanted or not targets]
-        return Plan(
-            after={stage.name: {other.name for other in graph.successors(stage)} for stage in found},
-            changed={stage.name for stage in found if stage.changed(allow_missing=allow_missing)},
-            known={stage.name: {out.def_path: out.hash_info.value for out in stage.outs} for stage in found},
-        )
+    return Plan(
+        after={stage.name: {other.name for other in graph.successors(stage)} for stage in found},
+        changed=changed,
+        known={stage.name: {out.def_path: out.hash_info.value for out in stage.outs} for stage in found},
+    )
 
 
 @contextmanager
@@ -117,7 +121,8 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     else:
         # Ctrl-C is for this process and for dvc: each of Dask's own would print a traceback.
         heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with LocalCluster(n_workers=workers, threads_per_worker=1) as cluster, Client(cluster) as client:
+        local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:8787"}
+        with LocalCluster(**local) as cluster, Client(cluster) as client:
             signal.signal(signal.SIGINT, heard)
             yield client
 

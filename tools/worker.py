@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from distributed import print  # that of a worker reaches the terminal of its client
 from dvc.lock import make_lock
 from dvc.utils.serialize import load_yaml
 
 Digests = Mapping[str, str]  # path of an output to its MD5
 
 # What dvc or a stage says when another process is in its way: such as the stage that a killed worker left at work.
-BUSY = re.compile(r"another run of this stage is at work|is busy|Unable to acquire lock")
+BUSY = re.compile(r"another run of this stage is at work|is busy, it is being blocked by|Unable to acquire lock")
 SECONDS_BETWEEN_TRIES = 2
 # Where the output of each stage is kept, below the workspace.
 LOGS = Path(".dvc/tmp/parallel")
@@ -77,16 +78,21 @@ def check_commit(folder: Path, commit: str | None) -> None:
 
 def changes(folder: Path) -> list[str]:
     """Return the files of a clone that are not as committed, apart from results."""
-    words = ["git", "status", "--porcelain", "--", ".", ":!dvc.lock", ":!metrics", ":!plots"]
+    words = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!metrics", ":!plots"]
     run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     return [line[3:] for line in run.stdout.splitlines()]
 
 
 def dvc(folder: Path, name: str, threads: int, *words: str) -> None:
-    """Run dvc for a stage, again for as long as another process is in the way. Raises _StageError if it fails."""
+    """Run dvc for a stage, again for as long as another process is in the way. Raises _StageError if it fails.
+
+    What is in the way is told once, at the terminal of whoever started the run: it may be at work for hours, or have
+    died on another machine, and only a person can tell.
+    """
     log = folder / LOGS / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
+    told = False
     while True:
         with log.open("wb") as file:
             command = [sys.executable, "-m", "dvc", "--wait-for-lock", *words]
@@ -102,10 +108,13 @@ def dvc(folder: Path, name: str, threads: int, *words: str) -> None:
         if not run.returncode:
             return
         said = log.read_text(errors="replace")
+        last = "\n".join(said.strip().splitlines()[-8:])
         if not BUSY.search(said):
-            last = "\n".join(said.strip().splitlines()[-8:])
             ended = f"'dvc {' '.join(words)}' ended with status {run.returncode}"
             raise _StageError(f"{ended}. All it said is in {log}, last:\n{last}")
+        if not told:
+            print(f"{name} waits for another process:\n{last}", flush=True)
+            told = True
         time.sleep(SECONDS_BETWEEN_TRIES)
 
 

@@ -86,6 +86,7 @@ def test_workers_give_the_entries_of_a_serial_run(tiny: Path, cluster: Cluster, 
     assert said.count(" train@") == 4
     assert "autoencoder" not in said  # it had not changed
     assert not ran(dvc(tiny, "repro"))
+    assert "no stage has changed" in tool(tiny, "parallel")
 
 
 def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, change: Callable[..., None]) -> None:
@@ -107,6 +108,7 @@ def test_clones_share_results_through_a_remote(tiny: Path, cluster: Cluster, tmp
     clones = [tmp_path / "one", tmp_path / "two"]
     for clone in clones:
         git(tmp_path, "clone", "--quiet", str(tiny), str(clone))
+        (clone / "slurm-1.out").touch()  # what is not tracked is nobody's change
         cluster.work_in(clone)
     change_and_commit(tiny, clones, "models.tiny.epochs", 3)
     words = ("parallel", "--clones", "--scheduler", cluster.address)
@@ -158,6 +160,20 @@ def test_a_scheduler_that_does_not_know_the_project_gets_a_message(
     cluster.stop()
     assert "start scheduler and workers in the project's folder" in output
     assert "Traceback" not in output
+
+
+def test_a_lost_scheduler_gets_a_message(
+    tiny: Path, cluster: Cluster, change: Callable[..., None], tmp_path: Path
+) -> None:
+    change({"models.tiny.epochs": 3})
+    cluster.work_in(tiny)
+    log = tmp_path / "log"
+    run = start(tiny, log, [sys.executable, "-m", "tools.parallel", "--scheduler", cluster.address, "train"])
+    until(lambda: any("stages.train" in stage.cmdline() for stage in stages_at_work(tiny)))
+    cluster.processes[0].kill()
+    assert run.wait() == 1
+    assert "the scheduler has ended" in log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 def test_only_committed_changes_reach_clones(tiny: Path, change: Callable[..., None]) -> None:

@@ -1,10 +1,12 @@
 """Run the study on many cores or machines: each stage that has changed is one Dask task, after those it depends on."""
 
 import argparse
+import logging
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +16,6 @@ from pathlib import Path
 from dask.system import CPU_COUNT
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from dvc.exceptions import DvcException
-from dvc.lock import make_lock
 from dvc.repo import Repo
 
 from noisy_mnist.errors import UserError
@@ -45,6 +46,9 @@ def main(*words: str) -> None:
     commit = shared_commit() if options.clones else None
     with results.open_repo() as repo:
         plan = made(repo, options.targets, options.allow_missing)
+    if not plan.changed:
+        print("no stage has changed since it last ran")
+        return
     if options.clones:
         call(["dvc", "--wait-for-lock", "push", "--quiet", "--run-cache"])
     workspace = None if options.clones else str(Path.cwd())
@@ -93,7 +97,7 @@ def made(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
     allow_missing: a stage has not changed if only files of its dependencies or outputs are missing.
     """
     graph = repo.index.graph
-    with make_lock(str(results.IN_USE.with_name("lock")), wait=True):
+    with repo.lock:
         try:
             wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True)}
             found = [stage for stage in results.stages(repo) if stage in wanted or not targets]
@@ -110,6 +114,9 @@ def made(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
 @contextmanager
 def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     """Yield a client of a scheduler, or of one started here. Raises UserError if none is found at that address."""
+    # A client logs a traceback when its scheduler is gone; that it is gone is told in a line, see ending.
+    for name in ("distributed.client", "distributed.utils"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
         try:
             client = Client(scheduler)
@@ -170,11 +177,14 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
 
 
 def ending(future: Future[Success | Failure]) -> Success | Failure:
-    """Return what a task has returned, or why Dask has given it up."""
+    """Return what a task has returned, or why Dask has given it up. Raises UserError if there is no Dask any more."""
     try:
         outcome: Success | Failure = future.result()
     except KilledWorker as error:  # as the fourth one in turn
         return Failure(str(error))
+    except CancelledError:
+        lost = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
+        raise UserError(lost) from None
     except (RuntimeError, ImportError) as error:
         hint = "start scheduler and workers in the project's folder, as README says"
         return Failure(f"Dask could not hand out the task ({type(error).__name__}): {hint}")

@@ -54,9 +54,12 @@ class Fault:
 
 
 def open_repo() -> Repo:
-    """Return the DVC repository of the working folder. Raises UserError if dvc cannot read what belongs to it."""
+    """Return the DVC repository of the working folder, which waits for locks that another dvc holds.
+
+    Raises UserError if dvc cannot read what belongs to it.
+    """
     try:
-        repo = Repo(".")
+        repo = Repo(".", _wait_for_lock=True)
         _ = repo.index.stages
     except Exception as error:  # dvc raises what it likes for damaged files
         hint = "" if readable(LOCK_FILE) else f". 'make repair' replaces an unreadable {LOCK_FILE}"

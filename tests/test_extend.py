@@ -54,6 +54,7 @@ def test_a_clone_without_models_trains_what_is_new_alone(
     change_params(clone / "params.yaml", {"train.models": ["tiny", "tiny_fresh", "tiny_decay"]})
     new = {"tiny_decay-0-0", "tiny_decay-0.5-0"}
     expected = {f"{stage}@{cell}" for stage in ("train", "evaluate", "transfer") for cell in new}
+    assert "holds 31 of 37 results" in tool(clone, "publish")
     assert ran(tool(clone, "extend")) == {"check", "summarize", "figures", *expected}
     for name in ("accuracy_by_scale", "curves", "transfer"):
         before, after = (set((folder / f"plots/{name}.csv").read_text().splitlines()) for folder in (tiny, clone))

@@ -18,21 +18,28 @@ LARGE = Path("data/noisy")
 def main() -> None:
     """Make the remote ``results`` hold what summarize and figures read of ``data``, by dvc.lock, and no more.
 
-    Raises UserError if some of it is in no cache.
+    Of a study that is not finished it holds what has run. Raises UserError if some of that is in no cache.
     """
     with results.open_repo() as repo:
+        small = read_at_the_end(repo)
         outs = published(repo)
-        lost = [out.def_path for out in outs if not out.hash_info or out.changed_cache()]
+        lost = [out.def_path for out in outs if out.changed_cache()]
     if lost:
         raise UserError(
             f"{len(lost)} of {len(outs)} results are not in the cache, such as {lost[0]}: 'make repro' first"
         )
     shutil.rmtree(REMOTE, ignore_errors=True)
     call(["dvc", "--wait-for-lock", "push", "--quiet", "--remote", "results", *(out.def_path for out in outs)])
-    print(f"{REMOTE} holds {len(outs)} results: commit it with dvc.lock, metrics and plots")
+    of = "" if len(outs) == len(small) else f" of {len(small)}"
+    print(f"{REMOTE} holds {len(outs)}{of} results: commit it with dvc.lock, metrics and plots")
 
 
 def published(repo: Repo) -> list[Output]:
+    """Return those outputs read at the end that dvc.lock has."""
+    return [out for out in read_at_the_end(repo) if out.hash_info]
+
+
+def read_at_the_end(repo: Repo) -> list[Output]:
     """Return the outputs of the graph that are small, cached, and read by summarize or figures."""
     stages = results.stages(repo)
     gather = {Path(dep.def_path) for stage in stages if stage.name in ("summarize", "figures") for dep in stage.deps}

@@ -22,16 +22,16 @@ def main() -> Results:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BLOCK, *splits.IMAGE_SHAPE), np.uint8)
     labels = rng.integers(0, splits.CLASSES, BLOCK, np.uint8)
-    for size, number in IMAGES.items():
+    for case, number in IMAGES.items():
         with tempfile.TemporaryDirectory(dir=disk) as name:
             folder = Path(name)
             workspace.create(folder, {"models.mlp.epochs": 1})
-            for split, blocks in (("train", number // BLOCK), ("validation", 1), ("test", 1)):
-                repeated = np.tile(labels, blocks)
-                splits.save(folder / "data/clean", split, (images for _ in range(blocks)), repeated, np.uint8)
+            for split, size in (("train", number), ("validation", 6_000), ("test", 10_000)):
+                blocks = (images[: size - start] for start in range(0, size, BLOCK))
+                splits.save(folder / "data/clean", split, blocks, np.resize(labels, size), np.uint8)
             noise = command([sys.executable, "-m", "stages.noise", "0.5"], folder)
             train = command([sys.executable, "-m", "stages.train", "mlp", "0.5", "0"], folder)
-        found[f"memory.{size}_noise_peak_mb"] = result([noise.peak_mb], "MB")
-        found[f"memory.{size}_train_peak_mb"] = result([train.peak_mb], "MB")
-        found[f"memory.{size}_peak_mb"] = result([max(noise.peak_mb, train.peak_mb)], "MB")
+        found[f"memory.{case}_noise_peak_mb"] = result([noise.peak_mb], "MB")
+        found[f"memory.{case}_train_peak_mb"] = result([train.peak_mb], "MB")
+        found[f"memory.{case}_peak_mb"] = result([max(noise.peak_mb, train.peak_mb)], "MB")
     return found

@@ -143,7 +143,8 @@ def change_and_commit(tiny: Path, clones: list[Path], key: str, value: object) -
         (["no_such_stage"], "no_such_stage"),
     ],
 )
-def test_mistakes_get_a_message(tiny: Path, words: list[str], said: str) -> None:
+def test_mistakes_get_a_message(tiny: Path, change: Callable[..., None], words: list[str], said: str) -> None:
+    change({"synthesize.seed": 1})
     output = tool(tiny, "parallel", *words, status=2 if "expected" in said else 1)
     assert said in output
     assert "Traceback" not in output

@@ -8,7 +8,7 @@ from dvc.repo import Repo
 
 from noisy_mnist.errors import UserError
 from tools import results
-from tools.command import call, run
+from tools.command import run
 
 REMOTE = Path(".dvc/results")
 # What is gathered from the noisy images is large, and they are made again in seconds.
@@ -20,16 +20,20 @@ def main() -> None:
 
     Of a study that is not finished it holds what has run. Raises UserError if some of that is in no cache.
     """
-    with results.open_repo() as repo:
+    with results.open_repo() as repo, repo.lock:
         small = read_at_the_end(repo)
         outs = published(repo)
         lost = [out.def_path for out in outs if out.changed_cache()]
-    if lost:
-        raise UserError(
-            f"{len(lost)} of {len(outs)} results are not in the cache, such as {lost[0]}: 'make repro' first"
-        )
-    shutil.rmtree(REMOTE, ignore_errors=True)
-    call(["dvc", "--wait-for-lock", "push", "--quiet", "--remote", "results", *(out.def_path for out in outs)])
+        if lost:
+            raise UserError(
+                f"{len(lost)} of {len(outs)} results are not in the cache, such as {lost[0]}: 'make repro' first"
+            )
+        shutil.rmtree(REMOTE, ignore_errors=True)
+        # As 'dvc push' with these targets does, which reads dvc.lock anew for each: minutes instead of seconds.
+        objects = {found for out in outs for used in out.get_used_objs().values() for found in used}
+        failed = repo.cloud.push(objects, remote="results").failed
+    if failed:
+        raise UserError(f"{len(failed)} results could not be written to {REMOTE}: make room there and run this again")
     of = "" if len(outs) == len(small) else f" of {len(small)}"
     print(f"{REMOTE} holds {len(outs)}{of} results: commit it with dvc.lock, metrics and plots")
 

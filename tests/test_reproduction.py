@@ -40,7 +40,7 @@ def test_denoising_and_published_figures_are_those_of_the_summary() -> None:
     denoise, digits = summary["denoise"], summary["new_digits"]
     start, end = (denoise["helps"][side] for side in ("from", "to"))
     kernel = summary["weight_decay"]["kernel"]
-    assert kernel["factor"] == "1e-05"
+    assert kernel["factor"] == "0.0001"
     shown = [
         f"| {denoise['autoencoder_validation_loss']:.4f} |",
         f"| {start['level']:.3f} (95 % interval {start['low']:.3f} to {start['high']:.3f}) |",
@@ -50,7 +50,7 @@ def test_denoising_and_published_figures_are_those_of_the_summary() -> None:
             for level in ("0.2", "0.4", "0.5", "0.8")
         ),
         f"{digits['new']['intended']:.1%} read as meant".replace("%", " %"),
-        "{mean:.4f} ± {ci95:.4f} (kernel 1e-5, n = {n})".format(**kernel["test_accuracy"]),
+        "{mean:.4f} ± {ci95:.4f} (kernel 1e-4, n = {n})".format(**kernel["test_accuracy"]),
         *(
             "{mean:.4f} ± {ci95:.4f} (`{model}`".format(**summary["noise"][model]["0"]["accuracy"], model=model)
             for model in ("mlp", "cnn_bn", "cnn")

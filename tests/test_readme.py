@@ -19,16 +19,16 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_table_equals_the_committed_results() -> None:
     """And shows in bold what is best at each scale; the limit is no net."""
-    expected = tables.read_csv(ROOT / "plots/what_helps.csv").pivot_table("accuracy", "approach", "scale", sort=False)
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([.\d* |]+) \|$", README, flags=re.MULTILINE))
-    assert list(rows) == list(expected.index)
-    best = expected.drop("limit").max()
-    for approach, cells in rows.items():
-        bold = [value == top and approach != "limit" for value, top in zip(expected.loc[approach], best, strict=True)]
-        shown = [
-            f"**{value:.4f}**" if b else f"{value:.4f}" for value, b in zip(expected.loc[approach], bold, strict=True)
-        ]
-        assert cells.split(" | ") == shown
+    table = tables.read_csv(ROOT / "plots/what_helps.csv")
+    found = dict(re.findall(r"^\| `(\w+)` \| ([.\d* |±]+) \|$", README, flags=re.MULTILINE))
+    assert list(found) == list(table["approach"].unique())
+    best = table[table["approach"] != "limit"].groupby("scale")["accuracy"].max()
+    for approach, rows in table.groupby("approach"):
+        expected = []
+        for row in rows.to_dict("records"):
+            shown = f"{row['accuracy']:.4f} ± {row['ci95']:.4f}".replace("0.", ".")
+            expected.append(f"**{shown}**" if row["accuracy"] == best[row["scale"]] and approach != "limit" else shown)
+        assert found[str(approach)].split(" | ") == expected
 
 
 def test_every_make_target_it_names_exists() -> None:

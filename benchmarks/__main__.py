@@ -3,7 +3,7 @@
 import json
 import platform
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from noisy_mnist.errors import UserError
 from tools.command import run
 
 RESULTS = Path("benchmarks/results.json")
-PARTS: dict[str, Callable[[], Results]] = {
+PARTS: dict[str, Callable[[], Iterator[Results]]] = {
     "noise": noise.main,
     "memory": many_images.main,
     "train": training.main,
@@ -30,12 +30,13 @@ def main(*parts: str) -> None:
         raise UserError(f"found the parts {sorted(unknown)}, expected some of {list(PARTS)}")
     print(machine(), flush=True)
     for part in parts or PARTS:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        measured = {name: {**result.rounded(), "machine": machine()} for name, result in PARTS[part]().items()}
-        tables.write_json(RESULTS, dict(sorted({**kept, **measured}.items())))
-        for name, row in measured.items():
-            spread = "(n = 1)" if row["n"] == 1 else f"({row['low']} to {row['high']}, n = {row['n']})"
-            print(f"{name:40} {row['value']:>12} {row['unit']:20} {spread}", flush=True)
+        for results in PARTS[part]():
+            kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            measured = {name: {**result.rounded(), "machine": machine()} for name, result in results.items()}
+            tables.write_json(RESULTS, dict(sorted({**kept, **measured}.items())))
+            for name, row in measured.items():
+                spread = "(n = 1)" if row["n"] == 1 else f"({row['low']} to {row['high']}, n = {row['n']})"
+                print(f"{name:40} {row['value']:>12} {row['unit']:20} {spread}", flush=True)
 
 
 def machine() -> str:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.growth import DVC, stubbed
+from benchmarks import stubs
 from benchmarks.measure import REPETITIONS, Results, Run, command, ratios, result
 from tools import workspace
 
 EPOCHS = 2
-# Seconds in all, but they need every cell.
-GATHER = ("summarize", "figures")
+# What one download takes is the network's. Summarize and figures need every cell, and take seconds.
+NOT_TIMED = ("download", "summarize", "figures")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Reach:
 
     stages: Counter[str]
     seconds: float
+    params: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,36 +37,42 @@ class Cost:
     epoch: float
 
 
-def main() -> Results:
+def main() -> Iterator[Results]:
     """Find which stages a change reaches, time one cell of each kind on the real data, and add up all at all epochs.
 
-    The first epoch's set-up counts as not training, as do dvc, starting stages, reading, scoring and saving.
+    Training is the epochs, each with the scores that it ends with and its backup. All else is not: dvc, starting and
+    setting up stages, reading, evaluation. What dvc takes in a small graph counts in each stage and, with what the full
+    one takes, once more.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        stubbed(folder / "everything", {})
-        params = workspace.read_params(folder / "everything/params.yaml")
-        reached = {"everything": reach(folder / "everything")}
-        for change, keys in changes(params).items():
-            shutil.copytree(folder / "everything", folder / change, symlinks=True)
+        everything = folder / "everything"
+        stubs.create(everything, {})
+        reached = {"everything": reach(everything)}
+        noop = [reach(everything).seconds for _ in range(REPETITIONS)]
+        yield {
+            "graph.stub_seconds": result([reached["everything"].seconds], "s"),
+            "graph.noop_seconds": result(noop, "s"),
+        }
+        changes = possible_changes(reached["everything"].params)
+        for change, keys in changes.items():
+            shutil.copytree(everything, folder / change, symlinks=True)
             workspace.change_params(folder / change / "params.yaml", keys)
             reached[change] = reach(folder / change)
-    rounds = []
-    for _ in range(REPETITIONS):
-        each = costs()
-        rounds.append({change: spent(what, each, params) for change, what in reached.items()})
+    rounds = [{change: spent(what, each) for change, what in reached.items()} for each in costs()]
     full = [sum(times["everything"]) for times in rounds]
-    beside = [times["everything"][1] for times in rounds]
-    found = {
+    yield {
         "graph.full_hours": result([seconds / 3600 for seconds in full], "h"),
-        "graph.overhead_share": ratios(beside, full, "share"),
+        "graph.overhead_share": ratios([times["everything"][1] for times in rounds], full, "share"),
+        "graph.noop_share": ratios(noop, full, "share"),
+        **{
+            f"graph.{change}_share": ratios([sum(times[change]) for times in rounds], full, "share")
+            for change in changes
+        },
     }
-    for change in changes(params):
-        found[f"graph.{change}_share"] = ratios([sum(times[change]) for times in rounds], full, "share")
-    return found
 
 
-def changes(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def possible_changes(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return one changed parameter, one more scale and one more seed."""
     scales, seeds = params["noise"]["scales"], params["train"]["seeds"]
     return {
@@ -77,22 +84,27 @@ def changes(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def reach(folder: Path) -> Reach:
     """Run what has changed in a workspace of stubs."""
-    run = command([*DVC, "repro"], folder)
-    return Reach(Counter(kind(name) for _, name in started(run)), run.seconds)
+    run = command([*stubs.DVC, "repro"], folder)
+    params = workspace.read_params(folder / "params.yaml")
+    return Reach(Counter(kind(name) for _, name in started(run)), run.seconds, params)
 
 
-def costs() -> dict[str, Cost]:
-    """Return the cost of each kind of stage, by running one of each with few epochs."""
+def costs() -> Iterator[dict[str, Cost]]:
+    """Yield the cost of each kind of stage, by running one of each with few epochs, and then again."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace.create(folder, {})
         models = workspace.read_params(folder / "params.yaml")["models"]
         short = {f"models.{model}.epochs": EPOCHS for model in models}
         workspace.change_params(folder / "params.yaml", {**short, "autoencoder.epochs": EPOCHS})
-        listed = [line for _, line in command([*DVC, "stage", "list", "--name-only"], folder).lines]
-        command([*DVC, "repro", "download"], folder)  # what that takes is the network's
-        one_of_each = {kind(stage): stage for stage in listed if stage not in GATHER}
-        return dict(timed(command([*DVC, "repro", *one_of_each.values()], folder)))
+        listed = [line for _, line in command([*stubs.DVC, "stage", "list", "--name-only"], folder).lines]
+        one_of_each = {kind(stage): stage for stage in listed if stage not in NOT_TIMED}
+        again: list[str] = []
+        for _ in range(REPETITIONS):
+            run = command([*stubs.DVC, "repro", *again, *one_of_each.values()], folder)
+            yield {name: cost for name, cost in timed(run) if name in one_of_each}
+            shutil.rmtree(folder / "backups")  # or the next training would go on from its last epoch
+            again = ["--force", "--single-item"]
 
 
 def timed(run: Run) -> Iterator[tuple[str, Cost]]:
@@ -114,10 +126,10 @@ def kind(stage: str) -> str:
     return f"{name}@{item.split('-')[0]}" if name in ("train", "evaluate", "transfer", "weight_decay") else name
 
 
-def spent(reach: Reach, costs: dict[str, Cost], params: dict[str, Any]) -> tuple[float, float]:
+def spent(reach: Reach, costs: dict[str, Cost]) -> tuple[float, float]:
     """Return the seconds in epochs, and those beside them, of all stages that a change reaches."""
     counts = {name: number for name, number in reach.stages.items() if name in costs}
-    training = sum(number * epochs(name, params) * costs[name].epoch for name, number in counts.items())
+    training = sum(number * epochs(name, reach.params) * costs[name].epoch for name, number in counts.items())
     beside = sum(number * (costs[name].stage - EPOCHS * costs[name].epoch) for name, number in counts.items())
     return training, reach.seconds + beside
 

@@ -3,7 +3,6 @@
 import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,11 +60,10 @@ def ratios(one: Sequence[float], other: Sequence[float], unit: str = "ratio") ->
 
 @dataclass(frozen=True)
 class Run:
-    """A command that has run: its seconds, what it wrote a line at a time with the second of each, and its memory."""
+    """A command that has run: its seconds, and what it wrote, a line at a time with the second of each."""
 
     seconds: float
     lines: list[tuple[float, str]]
-    peak_mb: float  # largest resident set of the process
 
 
 def command(words: Sequence[str], folder: Path) -> Run:
@@ -76,14 +74,11 @@ def command(words: Sequence[str], folder: Path) -> Run:
         words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         lines = [(time.perf_counter() - began, line.rstrip()) for line in process.stdout or []]
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
     took = time.perf_counter() - began
     if process.returncode:
         said = "\n".join(line for _, line in lines[-8:])
         raise UserError(f"'{' '.join(words)}' ended with status {process.returncode}:\n{said}")
-    kilobyte = 1 if sys.platform == "darwin" else 1024
-    return Run(took, lines, usage.ru_maxrss * kilobyte / 1e6)
+    return Run(took, lines)
 
 
 def cpu_info() -> str:

@@ -6,6 +6,7 @@ import re
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from noisy_mnist.params.models import Conv, Dense, ModelParams, Pool
 from tools import workspace
 
 SCALE = "0.5"
+FLOAT32 = "float32"
 SIZE, REPEATS = 2048, 20  # of the matrices whose product is the limit
 PEAK = f"""
-import time, tensorflow as tf
-a = tf.random.normal(({SIZE}, {SIZE}), dtype=tf.float32)
+import sys, time, tensorflow as tf
+a = tf.cast(tf.random.normal(({SIZE}, {SIZE})), sys.argv[1])
 (a @ a).numpy()
 began = time.perf_counter()
 for _ in range({REPEATS}):
@@ -29,25 +31,24 @@ print(2 * {SIZE}**3 * {REPEATS} / (time.perf_counter() - began) / 1e9)
 
 
 @dataclass(frozen=True)
-class Case:
-    """One comparison: the net, by the name it has in the notebook and in ``models``, and how it is trained here.
+class Net:
+    """A network, by the name it has in the notebook and in ``models``, and how it is trained here.
 
-    threads: of one operation, as many as make one training fastest. Plain Keras takes all cores.
+    threads: of one operation, as many as make one training fastest; plain Keras takes all cores. precisions: by the
+    name of the comparison.
     """
 
     name: str
-    net: str
     epochs: int
-    precision: str
     threads: int
+    precisions: dict[str, str]
 
 
 # Three epochs of a ConvNet already take two minutes; the first is left out of the time of an epoch. A second thread
 # does not make the MLP faster: operations that do not need each other's results run side by side anyway.
-CASES = [
-    Case("mlp", "mlp", 20, "float32", 1),
-    Case("cnn_float32", "cnn", 3, "float32", CORES),
-    Case("cnn_bfloat16", "cnn", 3, "mixed_bfloat16", CORES),
+NETS = [
+    Net("mlp", 20, 1, {"mlp": FLOAT32}),
+    Net("cnn", 3, CORES, {"cnn_float32": FLOAT32, "cnn_bfloat16": "mixed_bfloat16"}),
 ]
 
 
@@ -60,66 +61,85 @@ class Cost:
     accuracy: float
 
 
-def main() -> Results:
-    """Train each case by both ways in turn, with a seed of its own in each repetition, after the limit is measured."""
-    found: Results = {}
+@dataclass(frozen=True)
+class Round:
+    """The same network trained as a notebook does and, in each precision, as here after the limit is measured."""
+
+    plain: Cost
+    limits: dict[str, float]  # GFLOP/s
+    ours: dict[str, Cost]
+
+
+def main() -> Iterator[Results]:
+    """Train each network by all ways in turn, with a seed of its own in each round."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace.create(folder, {})
         command([sys.executable, "-m", "dvc", "repro", f"noise@{SCALE}"], folder)
-        for case in CASES:
-            if case.precision != "float32" and BFLOAT16 not in cpu_info():
-                print(f"{case.name} is left out: the processor does not have {BFLOAT16}", flush=True)
-                continue
-            settings = {"train.precision": case.precision, "train.threads": case.threads}
-            workspace.change_params(folder / "params.yaml", {f"models.{case.net}.epochs": case.epochs, **settings})
-            rows = [(peak(folder), plain(folder, case, seed), ours(folder, case, seed)) for seed in range(REPETITIONS)]
-            found |= compared(case, folder, rows)
-    return found
+        for net in NETS:
+            precisions = {
+                case: kind for case, kind in net.precisions.items() if kind == FLOAT32 or BFLOAT16 in cpu_info()
+            }
+            for case in net.precisions.keys() - precisions.keys():
+                print(f"train.{case} is left out: the processor does not have {BFLOAT16}", flush=True)
+            settings = {f"models.{net.name}.epochs": net.epochs, "train.threads": net.threads}
+            workspace.change_params(folder / "params.yaml", settings)
+            rounds = [trained(folder, net, precisions, seed) for seed in range(REPETITIONS)]
+            work = gflop(net, folder)
+            yield {f"train.{net.name}.gflop_per_epoch": result([work], "GFLOP")}
+            for case, precision in precisions.items():
+                yield compared(case, net.name if precision == FLOAT32 else case, work, rounds)
 
 
-def compared(case: Case, folder: Path, rows: list[tuple[float, Cost, Cost]]) -> Results:
-    """Return the results of one case from (GFLOP/s of the limit, plain Keras, ours), a row a repetition."""
-    keras_costs, costs = [row[1] for row in rows], [row[2] for row in rows]
-    part = f"train.{case.name}"
-    gains = [100 * (mine.accuracy - other.accuracy) for other, mine in zip(keras_costs, costs, strict=True)]
-    found = {
-        f"{part}.ratio": ratios([cost.whole for cost in keras_costs], [cost.whole for cost in costs]),
-        f"{part}.epoch_ratio": ratios([cost.epoch for cost in keras_costs], [cost.epoch for cost in costs]),
-        f"{part}.epoch_seconds": result([cost.epoch for cost in costs], "s"),
-        f"{part}.accuracy_gain": result(gains, "points"),
+def trained(folder: Path, net: Net, precisions: dict[str, str], seed: int) -> Round:
+    """Train a network by all ways."""
+    round = Round(plain(folder, net, seed), {}, {})
+    for case, precision in precisions.items():
+        workspace.change_params(folder / "params.yaml", {"train.precision": precision})
+        round.limits[case] = peak(folder, precision.removeprefix("mixed_"))
+        round.ours[case] = ours(folder, net, seed)
+    return round
+
+
+def compared(case: str, limited: str, work: float, rounds: list[Round]) -> Results:
+    """Return the results of one comparison.
+
+    limited: the name of the results that are about the limit. work: GFLOP of an epoch.
+    """
+    plain, ours = [round.plain for round in rounds], [round.ours[case] for round in rounds]
+    limits = [round.limits[case] for round in rounds]
+    gains = [100 * (mine.accuracy - other.accuracy) for other, mine in zip(plain, ours, strict=True)]
+    return {
+        f"train.{case}.ratio": ratios([cost.whole for cost in plain], [cost.whole for cost in ours]),
+        f"train.{case}.epoch_ratio": ratios([cost.epoch for cost in plain], [cost.epoch for cost in ours]),
+        f"train.{case}.epoch_seconds": result([cost.epoch for cost in ours], "s"),
+        f"train.{case}.accuracy_gain": result(gains, "points"),
+        f"train.{limited}.limit": result(limits, "GFLOP / s"),
+        f"train.{limited}.share_of_limit": ratios([work / cost.epoch for cost in ours], limits, "share"),
+        f"train.{limited}.plain_share_of_limit": ratios([work / cost.epoch for cost in plain], limits, "share"),
     }
-    if case.precision == "float32":
-        work = gflop(case, folder)
-        shares = [work / cost.epoch / limit for limit, _, cost in rows]
-        plain_shares = [work / cost.epoch / limit for limit, cost, _ in rows]
-        found[f"train.{case.net}.gflop_per_epoch"] = result([work], "GFLOP")
-        found[f"train.{case.net}.limit"] = result([row[0] for row in rows], "GFLOP / s")
-        found[f"train.{case.net}.share_of_limit"] = result(shares, "share")
-        found[f"train.{case.net}.plain_share_of_limit"] = result(plain_shares, "share")
-    return found
 
 
-def peak(folder: Path) -> float:
-    """Return the GFLOP/s of a float32 matrix product on all cores."""
-    return float(command([sys.executable, "-c", PEAK], folder).lines[-1][1])
+def peak(folder: Path, dtype: str) -> float:
+    """Return the GFLOP/s of a matrix product on all cores."""
+    return float(command([sys.executable, "-c", PEAK, dtype], folder).lines[-1][1])
 
 
-def plain(folder: Path, case: Case, seed: int) -> Cost:
+def plain(folder: Path, net: Net, seed: int) -> Cost:
     """Train as a notebook does."""
     script = Path(__file__).with_name("notebook.py")
-    words = [sys.executable, str(script), case.net, f"data/noisy/{SCALE}", str(case.epochs), str(seed)]
+    words = [sys.executable, str(script), net.name, f"data/noisy/{SCALE}", str(net.epochs), str(seed)]
     run = command(words, folder)
     said = json.loads(run.lines[-1][1])
     return Cost(run.seconds, epoch_seconds(said["ends"]), said["accuracy"])
 
 
-def ours(folder: Path, case: Case, seed: int) -> Cost:
+def ours(folder: Path, net: Net, seed: int) -> Cost:
     """Run the stage."""
-    (folder / f"backups/history/{case.net}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
-    run = command([sys.executable, "-m", "stages.train", case.net, SCALE, str(seed)], folder)
+    (folder / f"backups/history/{net.name}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
+    run = command([sys.executable, "-m", "stages.train", net.name, SCALE, str(seed)], folder)
     ends = [second for second, line in run.lines if re.match(r"epoch \d+/", line)]
-    history = tables.read_csv(folder / f"data/history/{case.net}/{SCALE}-{seed}.csv")
+    history = tables.read_csv(folder / f"data/history/{net.name}/{SCALE}-{seed}.csv")
     accuracy = history[history["split"] == "validation"]["accuracy"].iloc[-1]
     return Cost(run.seconds, epoch_seconds(ends), accuracy)
 
@@ -129,13 +149,13 @@ def epoch_seconds(ends: list[float]) -> float:
     return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 
-def gflop(case: Case, folder: Path) -> float:
+def gflop(net: Net, folder: Path) -> float:
     """Return the GFLOP of the matrix products of one epoch: training, and the scoring of validation images.
 
     A product costs 2 FLOP a multiplication, forward, and twice that backward; the first layer needs no gradient of its
     input. Ours also scores the training images of the curve, which is counted for neither.
     """
-    section = workspace.read_params(folder / "params.yaml")["models"][case.net]
+    section = workspace.read_params(folder / "params.yaml")["models"][net.name]
     side, depth, first, forward, backward = splits.IMAGE_SHAPE[0], 1, True, 0.0, 0.0
     flat = False
     layers = [*ModelParams.model_validate(section).layers, Dense(dense=splits.CLASSES)]

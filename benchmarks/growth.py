@@ -1,8 +1,14 @@
 """How dvc's own cost grows with the number of cells of the grid."""
 
+import json
+import re
+import shutil
+import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from benchmarks import stubs
 from benchmarks.measure import REPETITIONS, Results, command, result
@@ -10,7 +16,7 @@ from tools import workspace
 
 CELLS = (50, 100, 200, 400)
 SCALES = [0, 0.5]
-STAGES = 3  # of a cell: train, evaluate, transfer
+STAGES = 3 * len(SCALES) + 1  # of one more seed: train, evaluate and transfer of each scale, and check
 SMALL = {
     "train.models": ["mlp"],
     "noise.scales": SCALES,
@@ -21,25 +27,49 @@ SMALL = {
 
 
 def main() -> Iterator[Results]:
-    """Add seeds to a grid of stubs until it has the next number of cells; then there is nothing to do.
+    """Measure a grid of each size with nothing to do, and then with one more seed to run, stubs in place of all stages.
 
-    The seconds of a stage are those of the cells that were added, so with the earlier ones in dvc.lock.
+    Only seed 0 has run: to run all would take hours, so the others are copies of it.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        stubs.create(folder, SMALL)
-        repro(folder)
-        before = len(SCALES)
-        for cells in CELLS:
-            workspace.change_params(folder / "params.yaml", {"train.seeds": list(range(cells // len(SCALES)))})
-            added = repro(folder)
+    for cells in CELLS:
+        seeds = cells // len(SCALES)
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            stubs.create(folder, SMALL)
+            repro(folder)
+            copy(folder, range(1, seeds))
+            use(folder, seeds)
+            repro(folder)  # check, as params.yaml has changed
+            size = (folder / "dvc.lock").stat().st_size / 1000
             noop = [repro(folder) for _ in range(REPETITIONS)]
-            yield {
-                f"graph.{cells}_cells_stage_seconds": result([added / (cells - before) / STAGES], "s / stage"),
-                f"graph.{cells}_cells_noop_seconds": result(noop, "s"),
-                f"graph.{cells}_cells_lock_kb": result([(folder / "dvc.lock").stat().st_size / 1000], "kB"),
-            }
-            before = cells
+            use(folder, seeds + 1)
+            added = (repro(folder) - statistics.median(noop)) / STAGES
+        yield {
+            f"graph.{cells}_cells_lock_kb": result([size], "kB"),
+            f"graph.{cells}_cells_noop_seconds": result(noop, "s"),
+            f"graph.{cells}_cells_stage_seconds": result([added], "s / stage"),
+        }
+
+
+def copy(folder: Path, seeds: Iterable[int]) -> None:
+    """Give seeds the entries in dvc.lock, and the files, that seed 0 has."""
+    yaml = YAML(typ="safe")
+    yaml.default_flow_style = False
+    lock = yaml.load(folder / "dvc.lock")
+    for name, entry in list(lock["stages"].items()):
+        if not re.search(r"@mlp-[\d.]+-0$", name):
+            continue
+        for seed in seeds:
+            text = re.sub(r"(/mlp/[\d.]+)-0\.", rf"\1-{seed}.", json.dumps(entry))
+            lock["stages"][f"{name[:-1]}{seed}"] = json.loads(text)
+            for one, other in zip(entry["outs"], json.loads(text)["outs"], strict=True):
+                shutil.copy(folder / one["path"], folder / other["path"])
+    yaml.dump(lock, folder / "dvc.lock")
+
+
+def use(folder: Path, seeds: int) -> None:
+    """Set the number of seeds."""
+    workspace.change_params(folder / "params.yaml", {"train.seeds": list(range(seeds))})
 
 
 def repro(folder: Path) -> float:

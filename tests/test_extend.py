@@ -29,7 +29,7 @@ def promised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def test_committed_remote_holds_the_small_results_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An edit of dvc.lock that is not published fails here; cells of a seed that is not yet in params.yaml may be there."""
+    """An edit of dvc.lock that is not published fails here. Cells of a seed that is not in params.yaml may be there."""
     found = objects(ROOT)
     expected = promised(ROOT, monkeypatch)
     assert found.keys() >= expected

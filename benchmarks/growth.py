@@ -59,9 +59,9 @@ def copy(folder: Path, seeds: Iterable[int]) -> None:
         if not re.search(r"@mlp-[\d.]+-0$", name):
             continue
         for seed in seeds:
-            text = re.sub(r"(/mlp/[\d.]+)-0\.", rf"\1-{seed}.", json.dumps(entry))
-            lock["stages"][f"{name[:-1]}{seed}"] = json.loads(text)
-            for one, other in zip(entry["outs"], json.loads(text)["outs"], strict=True):
+            copied = json.loads(re.sub(r"(/mlp/[\d.]+)-0\.", rf"\1-{seed}.", json.dumps(entry)))
+            lock["stages"][f"{name[:-1]}{seed}"] = copied
+            for one, other in zip(entry["outs"], copied["outs"], strict=True):
                 shutil.copy(folder / one["path"], folder / other["path"])
     yaml.dump(lock, folder / "dvc.lock")
 

@@ -14,6 +14,7 @@ from benchmarks.measure import Results, command, result
 from tools import workspace
 
 CELLS = (50, 100, 200, 400)
+LESS = 100
 SCALES = [0, 0.5]
 STAGES = 3 * len(SCALES) + 1  # of one more seed: train, evaluate and transfer of each scale, and check
 SMALL = {
@@ -26,28 +27,38 @@ SMALL = {
 
 
 def main() -> Iterator[Results]:
-    """Measure a grid of each size with nothing to do, and then with one more seed to run, stubs in place of all stages.
+    """Measure a grid of each size, and one of LESS cells whose entries in dvc.lock are shorter.
 
-    Only seed 0 has run: to run all would take hours, so the others are copies of it.
+    In that, each stage depends on the library's folder, which is one digest, and not on the files it imports.
     """
     for cells in CELLS:
-        seeds = cells // len(SCALES)
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            stubs.create(folder, SMALL)
-            repro(folder)
-            copy(folder, range(1, seeds))
-            use(folder, seeds)
-            repro(folder)  # check, as params.yaml has changed
-            size = (folder / "dvc.lock").stat().st_size / 1000
-            noop = repro(folder)
-            use(folder, seeds + 1)
-            added = (repro(folder) - noop) / STAGES
-        yield {
-            f"graph.{cells}_cells_lock_kb": result([size], "kB"),
-            f"graph.{cells}_cells_noop_seconds": result([noop], "s"),
-            f"graph.{cells}_cells_stage_seconds": result([added], "s / stage"),
-        }
+        yield grid(cells, f"graph.{cells}_cells")
+    yield grid(LESS, f"graph.{LESS}_cells_one_folder", code="noisy_mnist")
+
+
+def grid(cells: int, named: str, code: str | None = None) -> Results:
+    """Measure a grid with nothing to do, and then with one more seed to run, stubs in place of all stages.
+
+    Only seed 0 has run: to run all would take hours, so the others are copies of it. code: what stages depend on in
+    place of the files of code, if given.
+    """
+    seeds = cells // len(SCALES)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stubs.create(folder, SMALL, code=code)
+        repro(folder)
+        copy(folder, range(1, seeds))
+        use(folder, seeds)
+        repro(folder)  # check, as params.yaml has changed
+        size = (folder / "dvc.lock").stat().st_size / 1000
+        noop = repro(folder)
+        use(folder, seeds + 1)
+        added = (repro(folder) - noop) / STAGES
+    return {
+        f"{named}_lock_kb": result([size], "kB"),
+        f"{named}_noop_seconds": result([noop], "s"),
+        f"{named}_stage_seconds": result([added], "s / stage"),
+    }
 
 
 def copy(folder: Path, seeds: Iterable[int]) -> None:

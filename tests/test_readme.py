@@ -1,5 +1,6 @@
 """The README's table is the committed results', and what it tells people to type exists."""
 
+import json
 import re
 import shlex
 import shutil
@@ -29,6 +30,17 @@ def test_table_equals_the_committed_results() -> None:
             shown = f"{row['accuracy']:.4f} ± {row['ci95']:.4f}".replace("0.", ".")
             expected.append(f"**{shown}**" if row["accuracy"] == best[row["scale"]] and approach != "limit" else shown)
         assert found[str(approach)].split(" | ") == expected
+
+
+def test_figures_of_speed_equal_the_committed_benchmarks() -> None:
+    """A median, and with more than one measurement the smallest and the largest, to three digits."""
+    measured = json.loads((ROOT / "benchmarks/results.json").read_text())
+    rows = re.findall(r"^\| .+ \| `(\w+\.\w+(?:\.\w+)?)` \| (.+) \|$", README, re.MULTILINE)
+    assert rows
+    for name, shown in rows:
+        row = measured[name]
+        spread = f" ({row['low']:.3g} to {row['high']:.3g}, n = {row['n']})" if row["n"] > 1 else ""
+        assert shown == f"{row['value']:.3g}{spread}", name
 
 
 def test_every_make_target_it_names_exists() -> None:

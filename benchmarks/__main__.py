@@ -20,7 +20,8 @@ PARTS: dict[str, Callable[[], Iterator[Results]]] = {
     "train": training.main,
     "graph": growth.main,
     "study": full_study.main,
-    "parallel": parallel.main,
+    "parallel": parallel.two,
+    "workers": parallel.many,
 }
 
 

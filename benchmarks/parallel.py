@@ -15,14 +15,18 @@ SLEEP = 120  # seconds of each training: less than half of what one of the study
 WORKERS = (1, 2, 4, 8, 16)
 
 
-def main() -> Iterator[Results]:
-    """Return the speed-up on two workers against ``dvc repro``, and the efficiency of each number of workers.
-
-    That is the ideal makespan, in which each worker trains len(SCALES) cells and all else takes no time, as a share of
-    the makespan. The workers share this machine's cores.
-    """
+def two() -> Iterator[Results]:
+    """Return the speed-up on two workers against ``dvc repro``."""
     alone, two = in_turn(partial(real, [*stubs.DVC, "repro"]), partial(real, parallel(2)))
     yield {"parallel.repro_seconds": result(alone, "s"), "parallel.speedup_2": ratios(alone, two)}
+
+
+def many() -> Iterator[Results]:
+    """Return the efficiency of each number of workers, which share this machine's cores.
+
+    That is the ideal makespan, in which each worker trains len(SCALES) cells and all else takes no time, as a share of
+    the makespan.
+    """
     for workers in WORKERS:
         times = [asleep(workers) for _ in range(REPETITIONS if workers == max(WORKERS) else 1)]
         yield {f"parallel.efficiency_{workers}": result([len(SCALES) * SLEEP / time for time in times], "share")}

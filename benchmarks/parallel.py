@@ -17,8 +17,8 @@ WORKERS = (1, 2, 4, 8, 16)
 
 def two() -> Iterator[Results]:
     """Return the speed-up on two workers against ``dvc repro``."""
-    alone, two = in_turn(partial(real, [*stubs.DVC, "repro"]), partial(real, parallel(2)))
-    yield {"parallel.repro_seconds": result(alone, "s"), "parallel.speedup_2": ratios(alone, two)}
+    alone, both = in_turn(partial(real, [*stubs.DVC, "repro"]), partial(real, parallel(2)))
+    yield {"parallel.repro_seconds": result(alone, "s"), "parallel.speedup_2": ratios(alone, both)}
 
 
 def many() -> Iterator[Results]:

@@ -51,7 +51,7 @@ def asleep(workers: int) -> float:
         "noise.scales": SCALES,
         "train.models": ["mlp"],
         "train.seeds": list(range(workers)),
-        "weight_decay.factors": [0],
+        "weight_decay.factors": [0, 1e-3],
         "weight_decay.seeds": [0],
         "denoise.classifier": "mlp",
     }

@@ -18,6 +18,7 @@ from tools import workspace
 EPOCHS = 2
 # What one download takes is the network's. Summarize and figures need every cell, and take seconds.
 NOT_TIMED = ("download", "summarize", "figures")
+SCORING = ("evaluate", "transfer")
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Cost:
 def main() -> Iterator[Results]:
     """Find which stages a change reaches, time one cell of each kind on the real data, and add up all at all epochs.
 
-    Training is the epochs, each with the scores that it ends with and its backup. All else is not: dvc, starting and
-    setting up stages, reading, evaluation. What dvc takes in a small graph counts in each stage and, with what the full
-    one takes, once more.
+    Training is the epochs, each with the scores that it ends with and its backup. All else is overhead: the scoring of
+    trained models, dvc, starting and setting up stages, reading. What dvc takes in a small graph counts in each stage
+    and, with what the full one takes, once more.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -60,15 +61,14 @@ def main() -> Iterator[Results]:
             workspace.change_params(folder / change / "params.yaml", keys)
             reached[change] = reach(folder / change)
     rounds = [{change: spent(what, each) for change, what in reached.items()} for each in costs()]
-    full = [sum(times["everything"]) for times in rounds]
+    totals = {change: [sum(times[change].values()) for times in rounds] for change in reached}
+    full = totals.pop("everything")
+    parts = {part: [times["everything"][part] for times in rounds] for part in ("training", "scoring", "dvc")}
+    beside = [total - training for total, training in zip(full, parts.pop("training"), strict=True)]
+    shares = {"overhead": beside, **parts, "noop": noop, **totals}
     yield {
         "graph.full_hours": result([seconds / 3600 for seconds in full], "h"),
-        "graph.overhead_share": ratios([times["everything"][1] for times in rounds], full, "share"),
-        "graph.noop_share": ratios(noop, full, "share"),
-        **{
-            f"graph.{change}_share": ratios([sum(times[change]) for times in rounds], full, "share")
-            for change in changes
-        },
+        **{f"graph.{name}_share": ratios(some, full, "share") for name, some in shares.items()},
     }
 
 
@@ -126,12 +126,15 @@ def kind(stage: str) -> str:
     return f"{name}@{item.split('-')[0]}" if name in ("train", "evaluate", "transfer", "weight_decay") else name
 
 
-def spent(reach: Reach, costs: dict[str, Cost]) -> tuple[float, float]:
-    """Return the seconds in epochs, and those beside them, of all stages that a change reaches."""
-    counts = {name: number for name, number in reach.stages.items() if name in costs}
-    training = sum(number * epochs(name, reach.params) * costs[name].epoch for name, number in counts.items())
-    beside = sum(number * (costs[name].stage - EPOCHS * costs[name].epoch) for name, number in counts.items())
-    return training, reach.seconds + beside
+def spent(reach: Reach, costs: dict[str, Cost]) -> dict[str, float]:
+    """Return the seconds of all stages that a change reaches, by what they are spent on."""
+    found = {"training": 0.0, "scoring": 0.0, "dvc": reach.seconds, "else": 0.0}
+    for name, number in reach.stages.items():
+        if name in costs:
+            found["training"] += number * epochs(name, reach.params) * costs[name].epoch
+            other = "scoring" if name.startswith(SCORING) else "else"
+            found[other] += number * (costs[name].stage - EPOCHS * costs[name].epoch)
+    return found
 
 
 def epochs(kind: str, params: dict[str, Any]) -> int:

@@ -52,7 +52,7 @@ def test_every_key_it_names_exists() -> None:
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     Params.model_validate(params)
     for key in re.findall(
-        r"`((?:data|split|noise|train|weight_decay|autoencoder|denoise|synthesize|figures)\.[a-z_]+)", README
+        r"`((?:data|split|noise|train|weight_decay|autoencoder|denoise|synthesize|figures)\.[a-z_]+)\b(?!\.)", README
     ):
         section, name = key.split(".")
         assert name in params[section], key

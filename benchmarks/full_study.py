@@ -61,11 +61,15 @@ def main() -> Iterator[Results]:
             workspace.change_params(folder / change / "params.yaml", keys)
             reached[change] = reach(folder / change)
     rounds = [{change: spent(what, each) for change, what in reached.items()} for each in costs()]
-    totals = {change: [sum(times[change].values()) for times in rounds] for change in reached}
-    full = totals.pop("everything")
-    parts = {part: [times["everything"][part] for times in rounds] for part in ("training", "scoring", "dvc")}
-    beside = [total - training for total, training in zip(full, parts.pop("training"), strict=True)]
-    shares = {"overhead": beside, **parts, "noop": noop, **totals}
+    study = [times["everything"] for times in rounds]
+    full = [sum(parts.values()) for parts in study]
+    shares = {
+        "overhead": [sum(parts.values()) - parts["training"] for parts in study],
+        "scoring": [parts["scoring"] for parts in study],
+        "dvc": [parts["dvc"] for parts in study],
+        "noop": noop,
+        **{change: [sum(times[change].values()) for times in rounds] for change in changes},
+    }
     yield {
         "graph.full_hours": result([seconds / 3600 for seconds in full], "h"),
         **{f"graph.{name}_share": ratios(some, full, "share") for name, some in shares.items()},
@@ -123,7 +127,7 @@ def started(run: Run) -> list[tuple[float, str]]:
 def kind(stage: str) -> str:
     """Return what the cost of a stage depends on: its name, and for a cell of a grid its model or penalty."""
     name, _, item = stage.partition("@")
-    return f"{name}@{item.split('-')[0]}" if name in ("train", "evaluate", "transfer", "weight_decay") else name
+    return f"{name}@{item.split('-')[0]}" if name in ("train", *SCORING, "weight_decay") else name
 
 
 def spent(reach: Reach, costs: dict[str, Cost]) -> dict[str, float]:

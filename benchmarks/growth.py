@@ -14,26 +14,20 @@ from benchmarks.measure import Results, command, result
 from tools import workspace
 
 CELLS = (50, 100, 200, 400)
-LESS = 100
+SHORTER = 100  # cells of the grid that has shorter entries in dvc.lock
 SCALES = [0, 0.5]
 STAGES = 3 * len(SCALES) + 1  # of one more seed: train, evaluate and transfer of each scale, and check
-SMALL = {
-    "train.models": ["mlp"],
-    "noise.scales": SCALES,
-    "train.seeds": [0],
-    "denoise.classifier": "mlp",
-    "figures.scale": 0,
-}
+SMALL = {**stubs.ONE_MODEL, "noise.scales": SCALES, "train.seeds": [0]}
 
 
 def main() -> Iterator[Results]:
-    """Measure a grid of each size, and one of LESS cells whose entries in dvc.lock are shorter.
+    """Measure a grid of each size, and one of SHORTER cells, whose entries in dvc.lock are shorter.
 
     In that, each stage depends on the library's folder, which is one digest, and not on the files it imports.
     """
     for cells in CELLS:
         yield grid(cells, f"graph.{cells}_cells")
-    yield grid(LESS, f"graph.{LESS}_cells_one_folder", code="noisy_mnist")
+    yield grid(SHORTER, f"graph.{SHORTER}_cells_one_folder", code="noisy_mnist")
 
 
 def grid(cells: int, named: str, code: str | None = None) -> Results:

@@ -10,8 +10,7 @@ from benchmarks import stubs
 from benchmarks.measure import REPETITIONS, Results, command, in_turn, ratios, result
 from tools import quickstart, workspace
 
-SCALES = [0, 1]
-SLEEP = 240  # seconds of each training: what one of the study takes on average, and less
+SLEEP = 240  # seconds of each training: somewhat less than one of the study takes on average
 WORKERS = (1, 2, 4, 8, 16)
 
 
@@ -41,20 +40,18 @@ def real(words: Sequence[str]) -> float:
     """Return the seconds of the quickstart's study, none of which has run."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        workspace.create(folder, {**quickstart.CHANGES, "noise.scales": SCALES})
+        workspace.create(folder, {**quickstart.CHANGES, "noise.scales": [0, 1]})
         return command(words, folder).seconds
 
 
 def asleep(workers: int) -> float:
     """Return the seconds of the study's graph, with as many seeds as workers and trainings that sleep."""
     grid = {
+        **stubs.ONE_MODEL,
         "noise.scales": [0],
-        "figures.scale": 0,
-        "train.models": ["mlp"],
         "train.seeds": list(range(workers)),
         "weight_decay.factors": [0, 1e-3],
         "weight_decay.seeds": [0],
-        "denoise.classifier": "mlp",
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -9,6 +9,8 @@ from ruamel.yaml import YAML
 from tools import workspace
 
 DVC = [sys.executable, "-m", "dvc"]
+# Changes that leave one model, whatever the scales are: they always hold 0.
+ONE_MODEL = {"train.models": ["mlp"], "denoise.classifier": "mlp", "figures.scale": 0}
 # It writes its outputs, folders too, other bytes each time, and starts in no time.
 STUB = """#!/bin/sh
 for path in "$@"; do

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from benchmarks import full_study, growth, many_images, noise, parallel, training
 from benchmarks.measure import BFLOAT16, CORES, Results, cpu_info
@@ -29,15 +30,25 @@ def main(*parts: str) -> None:
     """Run parts, all if none is named, one after the other, and print a table. Raises UserError for an unknown part."""
     if unknown := set(parts) - PARTS.keys():
         raise UserError(f"found the parts {sorted(unknown)}, expected some of {list(PARTS)}")
+    kept = earlier()
     print(machine(), flush=True)
     for part in parts or PARTS:
         for results in PARTS[part]():
-            kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
             measured = {name: {**result.rounded(), "machine": machine()} for name, result in results.items()}
-            tables.write_json(RESULTS, dict(sorted({**kept, **measured}.items())))
+            kept |= measured
+            tables.write_json(RESULTS, dict(sorted(kept.items())))
             for name, row in measured.items():
                 spread = "(n = 1)" if row["n"] == 1 else f"({row['low']} to {row['high']}, n = {row['n']})"
                 print(f"{name:40} {row['value']:>12} {row['unit']:20} {spread}", flush=True)
+
+
+def earlier() -> dict[str, Any]:
+    """Return the results of earlier runs. Raises UserError if the file is damaged."""
+    try:
+        found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{RESULTS} is damaged ({error}): 'git checkout {RESULTS}' brings it back") from None
+    return found
 
 
 def machine() -> str:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks import stubs
 from benchmarks.measure import REPETITIONS, Results, command, in_turn, ratios, result
@@ -45,15 +46,19 @@ def real(words: Sequence[str]) -> float:
 
 
 def asleep(workers: int) -> float:
-    """Return the seconds of the study's graph, with as many seeds as workers and trainings that sleep."""
-    grid = {
+    """Return the seconds of the study's graph, with trainings that sleep."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stubs.create(folder, grid(workers), training=SLEEP)
+        return command(parallel(workers), folder).seconds
+
+
+def grid(workers: int) -> dict[str, Any]:
+    """Return the params, by dotted key, of a graph with as many seeds, and so trainings, as workers."""
+    return {
         **stubs.ONE_MODEL,
         "noise.scales": [0],
         "train.seeds": list(range(workers)),
         "weight_decay.factors": [0, 1e-3],
         "weight_decay.seeds": [0],
     }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        stubs.create(folder, grid, training=SLEEP)
-        return command(parallel(workers), folder).seconds

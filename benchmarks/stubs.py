@@ -13,11 +13,12 @@ DVC = [sys.executable, "-m", "dvc"]
 ONE_MODEL = {"train.models": ["mlp"], "denoise.classifier": "mlp", "figures.scale": 0}
 # It writes its outputs, folders too, other bytes each time, and starts in no time.
 STUB = """#!/bin/sh
+bytes() { od -An -N8 -tx1 /dev/urandom; }
 for path in "$@"; do
   case "$path" in
     data/checked) mkdir -p data && echo checked > "$path" ;;
-    *.*[a-z]) mkdir -p "$(dirname "$path")" && date +%N > "$path" ;;
-    *) mkdir -p "$path" && date +%N > "$path/file" ;;
+    *.*[a-z]) mkdir -p "$(dirname "$path")" && bytes > "$path" ;;
+    *) mkdir -p "$path" && bytes > "$path/file" ;;
   esac
 done
 """

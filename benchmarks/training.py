@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import stubs
 from benchmarks.measure import BFLOAT16, CORES, REPETITIONS, Results, command, cpu_info, ratios, result
 from noisy_mnist import splits, tables
 from noisy_mnist.params.models import Conv, Dense, ModelParams, Pool
@@ -75,7 +76,7 @@ def main() -> Iterator[Results]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace.create(folder, {})
-        command([sys.executable, "-m", "dvc", "repro", f"noise@{SCALE}"], folder)
+        command([*stubs.DVC, "repro", f"noise@{SCALE}"], folder)
         for net in NETS:
             precisions = {
                 case: kind for case, kind in net.precisions.items() if kind == FLOAT32 or BFLOAT16 in cpu_info()

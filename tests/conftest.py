@@ -25,6 +25,7 @@ TINY = {
     "data.dataset": "digits",
     "noise.scales": [0, 0.5],
     "train.models": ["tiny", "tiny_fresh"],
+    "train.seeds": [0],
     "train.curve_images": 100,
     "models.tiny": TINY_MODEL,
     "models.tiny_fresh": TINY_CNN,

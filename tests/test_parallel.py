@@ -1,9 +1,11 @@
 """The graph on workers of a real Dask scheduler: the results of a serial run, also when workers and stages fail."""
 
 import json
+import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -97,6 +99,7 @@ def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, 
     assert "these stages failed: limit@0, limit@0.5" in said.replace("limit@0.5, limit@0", "limit@0, limit@0.5")
     assert "2 more depend on them" in said  # summarize and figures
     assert "the lamp went out" in said
+    assert "Dashboard: http://127.0.0.1:" in said
     assert "Traceback" not in said
     git(tiny, "checkout", "stages")
     assert ran(dvc(tiny, "repro")) == {"summarize", "figures"}
@@ -104,13 +107,12 @@ def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, 
 
 def test_clones_share_results_through_a_remote(tiny: Path, cluster: Cluster, tmp_path: Path) -> None:
     dvc(tiny, "remote", "add", "--default", "shared", str(tmp_path / "remote"))
-    git(tiny, "commit", "--all", "--quiet", "--message", "A remote for the workers")
+    change_and_commit(tiny, "models.tiny.epochs", 3)
     clones = [tmp_path / "one", tmp_path / "two"]
     for clone in clones:
         git(tmp_path, "clone", "--quiet", str(tiny), str(clone))
         (clone / "slurm-1.out").touch()  # what is not tracked is nobody's change
         cluster.work_in(clone)
-    change_and_commit(tiny, clones, "models.tiny.epochs", 3)
     words = ("parallel", "--clones", "--scheduler", cluster.address)
     said = tool(tiny, *words)
     told = {name for name in re.findall(r"^\d+/\d+ (\S+): \d+ s$", said, re.MULTILINE) if "@" in name}
@@ -120,18 +122,31 @@ def test_clones_share_results_through_a_remote(tiny: Path, cluster: Cluster, tmp
     assert not ran(dvc(tiny, "repro"))
     assert "are what dvc.lock says" in tool(tiny, "verify")
 
-    git(clones[0], "checkout", "--quiet", "--force", "HEAD~1")
-    git(clones[1], "checkout", "--quiet", "--force", "HEAD~1")
-    shutil.rmtree(tiny / "data/synthesize")
-    assert re.search("clone .* is at .*, expected", tool(tiny, *words, "synthesize", status=1))
-
-
-def change_and_commit(tiny: Path, clones: list[Path], key: str, value: object) -> None:
-    """Change a key of params.yaml in a commit, and bring that to the clones."""
-    change_params(tiny / "params.yaml", {key: value})
-    git(tiny, "commit", "--all", "--quiet", "--message", f"{key}: {value}")
+    change_and_commit(tiny, "synthesize.seed", 1)
+    said = tool(tiny, *words, "synthesize", status=1)
+    advice = re.search(r"clone .* is at .*, expected \w+: '(.+)' there", said)
+    assert advice
     for clone in clones:
-        git(clone, "pull", "--quiet")
+        assert git(clone, "status", "--porcelain", "dvc.lock")  # a pull would not go over what it has run itself
+        subprocess.run(advice[1], shell=True, cwd=clone, check=True, capture_output=True)  # noqa: S602
+    assert "synthesize: " in tool(tiny, *words, "synthesize")
+
+
+def change_and_commit(folder: Path, key: str, value: object) -> None:
+    """Change a key of params.yaml, and commit that and all results."""
+    change_params(folder / "params.yaml", {key: value})
+    git(folder, "commit", "--all", "--quiet", "--message", f"{key}: {value}")
+
+
+def test_ctrl_c_ends_workers_and_stages_quietly(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
+    change({"models.tiny.epochs": 1000})
+    log = tmp_path / "log"
+    run = start(tiny, log, [sys.executable, "-m", "tools.parallel", "--workers", "2"])
+    until(lambda: any("stages.train" in stage.cmdline() for stage in stages_at_work(tiny)))
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait() == 130
+    until(lambda: not stages_at_work(tiny))
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -139,6 +154,7 @@ def change_and_commit(tiny: Path, clones: list[Path], key: str, value: object) -
     [
         (["--workers", "0"], "expected 1 or more, found 0"),
         (["--clones"], "expected --scheduler too"),
+        (["--clones", "--scheduler", "tcp://127.0.0.1:1", "--allow-missing"], "expected no --allow-missing"),
         (["--scheduler", "tcp://127.0.0.1:1"], "found no Dask scheduler at tcp://127.0.0.1:1"),
         (["no_such_stage"], "no_such_stage"),
     ],
@@ -177,7 +193,9 @@ def test_a_lost_scheduler_gets_a_message(
     assert "Traceback" not in log.read_text()
 
 
-def test_only_committed_changes_reach_clones(tiny: Path, change: Callable[..., None]) -> None:
+def test_clones_need_a_commit_and_a_remote(tiny: Path, change: Callable[..., None]) -> None:
     change({"synthesize.seed": 1})
-    output = tool(tiny, "parallel", "--clones", "--scheduler", "tcp://127.0.0.1:1", status=1)
-    assert "cannot know of changes in params.yaml" in output
+    words = ("parallel", "--clones", "--scheduler", "tcp://127.0.0.1:1")
+    assert "cannot know of changes in params.yaml" in tool(tiny, *words, status=1)
+    git(tiny, "commit", "--all", "--quiet", "--message", "Other digits")
+    assert "no remote" in tool(tiny, *words, status=1)  # in dvc's words

@@ -1,5 +1,6 @@
 """Run what params.yaml adds to the committed results, and train nothing again that is among them."""
 
+from noisy_mnist.errors import UserError
 from noisy_mnist.params import study
 from tools.command import call, run
 from tools.mend import mend
@@ -14,7 +15,11 @@ def main() -> None:
     """
     mend()
     study.check()
-    call([*DVC, "pull", "--quiet", "--remote", "results", "--allow-missing"])
+    pull = [*DVC, "pull", "--remote", "results", "--allow-missing"]
+    try:
+        call([*pull, "--quiet"])  # else it warns of each result that is to be made
+    except UserError:
+        call(pull)  # what went wrong, it does not say quietly
     call([*DVC, "repro", "noise"])
     call([*DVC, "repro", "--allow-missing"])
 

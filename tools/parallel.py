@@ -3,7 +3,6 @@
 import argparse
 import logging
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -59,7 +58,7 @@ def main(*words: str) -> None:
         print("no stage has changed since it last ran")
         return
     if options.clones:
-        call(["dvc", "--wait-for-lock", "push", "--quiet", "--run-cache"])
+        call(["dvc", "--wait-for-lock", "push", "--run-cache"])
     workspace = None if options.clones else str(Path.cwd())
     task = partial(worker.run_stage, threads=threads, workspace=workspace, commit=commit)
     with connected(options.scheduler, options.workers or max(1, CPU_COUNT // threads)) as client:
@@ -76,7 +75,7 @@ def main(*words: str) -> None:
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Return what the words of the command line say."""
-    parser = argparse.ArgumentParser(prog="parallel", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="parallel", description=str(main.__doc__).partition("\n")[0])
     parser.add_argument("targets", nargs="*", help="stages to run, with what they need; all if none is given")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--workers", type=int, help="processes to start here (default: cores / train.threads)")
@@ -88,15 +87,18 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         parser.error(f"--workers: expected 1 or more, found {options.workers}")
     if options.clones and not options.scheduler:
         parser.error("--clones: expected --scheduler too, the address of the workers' scheduler")
+    if options.clones and options.allow_missing:
+        parser.error("--clones: expected no --allow-missing, since what is missing in a clone is pulled or run")
     return options
 
 
 def shared_commit() -> str:
-    """Return the commit that the workers' clones must have. Raises UserError if this clone has changes beside it."""
+    """Return the commit that the workers' clones must have. Raises UserError if there is none, or changes beside it."""
     if edited := worker.changes(Path.cwd()):
         raise UserError(f"other clones cannot know of changes in {', '.join(edited)}: commit and push them first")
-    command = ["git", "rev-parse", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    if not (commit := worker.head(Path.cwd())):
+        raise UserError(f"{Path.cwd()} has no commit for other clones to be at: commit and push the project first")
+    return commit
 
 
 def made(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
@@ -110,11 +112,12 @@ def made(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
         try:
             wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True)}
             found = [stage for stage in results.stages(repo) if stage in wanted or not targets]
-            changed = {stage.name for stage in found if stage.changed(allow_missing=allow_missing)}
+            needed = {stage: list(graph.successors(stage)) for stage in found}
+            changed = {stage.name for stage in found if stage.changed(allow_missing, upstream=needed[stage])}
         except DvcException as error:  # also where a stage that outlived its dvc is at work
             raise UserError(str(error)) from None
     return Plan(
-        after={stage.name: {other.name for other in graph.successors(stage)} for stage in found},
+        after={stage.name: {other.name for other in others} for stage, others in needed.items()},
         changed=changed,
         known={stage.name: {out.def_path: out.hash_info.value for out in stage.outs} for stage in found},
     )

@@ -14,6 +14,7 @@ CHANGES = {
     "data.dataset": "digits",
     "noise.scales": [0, 0.5, 1],
     "train.models": ["mlp", "cnn"],
+    "train.seeds": [0],
     "weight_decay.penalties": ["kernel"],
     "weight_decay.factors": [0, 0.0001],
     "weight_decay.seeds": [0],

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distributed import print  # that of a worker reaches the terminal of its client
+from dvc.exceptions import DvcException
 from dvc.lock import make_lock
-from dvc.utils.serialize import load_yaml
+from dvc.utils.serialize import parse_yaml
 
 Digests = Mapping[str, str]  # path of an output to its MD5
 
@@ -57,7 +58,7 @@ def run_stage(name: str, threads: int, workspace: str | None, commit: str | None
         if workspace is None:
             check_commit(folder, commit)
             dvc(folder, name, threads, "repro", "--pull", name)
-            dvc(folder, name, threads, "push", "--quiet", "--run-cache", name)
+            dvc(folder, name, threads, "push", "--run-cache", name)
         else:
             dvc(folder, name, threads, "repro", "--single-item", name)
         return Success(digests(folder, name), time.monotonic() - began)
@@ -67,13 +68,19 @@ def run_stage(name: str, threads: int, workspace: str | None, commit: str | None
 
 def check_commit(folder: Path, commit: str | None) -> None:
     """Raise _StageError if a clone has another commit, or changes of its own in what results come from."""
-    words = ["git", "rev-parse", "HEAD"]
-    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    if run.stdout.strip() != commit:
-        found = run.stdout.strip() or "no git clone"
-        raise _StageError(f"the worker's clone {folder} is at {found}, expected {commit}: 'git pull' there")
+    if (found := head(folder)) != commit:
+        # Results of its own runs stand in files that git tracks, so that a pull would stop.
+        todo = f"'git fetch && git checkout --force {commit}' there"
+        raise _StageError(f"the worker's clone {folder} is at {found or 'no commit'}, expected {commit}: {todo}")
     if edited := changes(folder):
         raise _StageError(f"the worker's clone {folder} has changes in {', '.join(edited)}: 'git checkout' them there")
+
+
+def head(folder: Path) -> str:
+    """Return the commit that a clone has checked out, "" if there is none."""
+    words = ["git", "rev-parse", "--verify", "HEAD"]
+    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    return run.stdout.strip()
 
 
 def changes(folder: Path) -> list[str]:
@@ -119,7 +126,12 @@ def dvc(folder: Path, name: str, threads: int, *words: str) -> None:
 
 
 def digests(folder: Path, name: str) -> Digests:
-    """Return the digests of a stage's outputs by path, as dvc.lock has them."""
+    """Return the digests of a stage's outputs by path, as dvc.lock has them. Raises _StageError if it is damaged."""
+    path = folder / "dvc.lock"
     with make_lock(str(folder / ".dvc/tmp/lock"), wait=True):  # dvc writes the file in place
-        entry = load_yaml(folder / "dvc.lock")["stages"][name]
+        text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        entry = parse_yaml(text, path)["stages"][name]
+    except (DvcException, KeyError):
+        raise _StageError(f"{path} has no entry of it that can be read: 'make repair' mends the file") from None
     return {out["path"]: out["md5"] for out in entry.get("outs", [])}

@@ -1,0 +1,90 @@
+"""What the benchmarks compare and count; how long anything takes is not tested."""
+
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks import full_study, growth, parallel, training
+from benchmarks.full_study import Cost, Reach
+from benchmarks.measure import Run
+from noisy_mnist import models, splits
+from noisy_mnist.params import study
+from tools import workspace
+
+PARAMS = workspace.read_params(workspace.ROOT / "params.yaml")
+CHANGES = full_study.possible_changes(PARAMS)
+
+
+@pytest.mark.parametrize("changes", [growth.SMALL, *map(parallel.grid, parallel.WORKERS), *CHANGES.values()])
+def test_grids_are_ones_that_the_graph_accepts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    shutil.copy(workspace.ROOT / "params.yaml", tmp_path)
+    workspace.change_params(tmp_path / "params.yaml", changes)
+    monkeypatch.chdir(tmp_path)
+    study.check()
+
+
+@pytest.mark.parametrize("net", ["mlp", "cnn"])
+def test_the_notebook_trains_the_network_of_params(tmp_path: Path, net: str) -> None:
+    """With the same weights it gives the same probabilities; its dropout, optimizer and batch are the same."""
+    params = study.Params.model_validate(PARAMS).models[net]
+    images = np.random.default_rng(0).random((2 * params.batch_size, *splits.IMAGE_SHAPE)).astype(np.float16)
+    for name in splits.SPLITS[:2]:
+        splits.save(tmp_path, name, [images], np.zeros(len(images), np.uint8), np.float16)
+    script = str(workspace.ROOT / "benchmarks/notebook.py")
+    subprocess.run([sys.executable, script, net, str(tmp_path), "1", "0"], check=True, capture_output=True)
+    theirs, ours = keras.saving.load_model(tmp_path / "notebook.keras"), models.build(params, "float32")
+    ours.set_weights(theirs.get_weights())
+    few = images[:8].astype(np.float32)
+    np.testing.assert_allclose(theirs(few), ours(few), rtol=1e-5)
+    rates = [[layer.rate for layer in model.layers if hasattr(layer, "rate")] for model in (theirs, ours)]
+    assert rates[0] == rates[1]
+    expected = models.optimizer(params, steps=2).get_config()
+    assert theirs.optimizer.get_config() | {"name": expected["name"]} == expected
+    assert theirs.optimizer.iterations == 2
+
+
+def test_products_are_counted_forward_and_twice_backward_but_for_the_first_layer(tmp_path: Path) -> None:
+    shutil.copy(workspace.ROOT / "params.yaml", tmp_path)
+    net = {**PARAMS["models"]["cnn"], "layers": [{"conv": 2, "kernel": 3}, {"pool": 2}, {"dropout": 0.5}, {"dense": 3}]}
+    workspace.change_params(tmp_path / "params.yaml", {"models.cnn": net})
+    train, validation = 50, 20
+    for name, n in zip(splits.SPLITS[:2], (train, validation), strict=True):
+        images = np.zeros((n, *splits.IMAGE_SHAPE))
+        folder = tmp_path / f"data/noisy/{training.SCALE}"
+        splits.save(folder, name, [images], np.zeros(n, np.uint8), np.float16)
+    conv, dense, last = 2 * 26 * 26 * 9 * 2, 2 * 13 * 13 * 2 * 3, 2 * 3 * 10
+    expected = train * (2 * conv + 3 * dense + 3 * last) + validation * (conv + dense + last)
+    assert training.gflop(training.Net("cnn", 3, 1, {}), tmp_path) == pytest.approx(expected / 1e9)
+
+
+def test_a_run_is_divided_among_its_stages() -> None:
+    """An epoch counts from its second; a stage from the line that dvc starts it with to the next one's."""
+    lines = [
+        (1.0, "Running stage 'train@mlp-0-0':"),
+        *((2.0, "epoch 1/3 "), (2.5, "epoch 2/3 "), (3.5, "epoch 3/3 "), (4.0, "> python -m stages.train")),
+        (5.0, "Running stage 'limit@0':"),
+    ]
+    stages = dict(full_study.timed(Run(9.0, lines)))
+    assert stages == {"train@mlp": Cost(4.0, 0.75), "limit": Cost(4.0, 0.0)}
+
+
+def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
+    reached = Reach(Counter({"train@mlp": 3, "evaluate@mlp": 2, "limit": 1, "summarize": 1}), 10, PARAMS)
+    costs = {"train@mlp": Cost(7, 2), "evaluate@mlp": Cost(4, 0), "limit": Cost(5, 0)}
+    epochs = PARAMS["models"]["mlp"]["epochs"]
+    started = 7 - full_study.EPOCHS * 2
+    assert full_study.spent(reached, costs) == {
+        "training": 3 * epochs * 2,
+        "scoring": 2 * 4,
+        "dvc": 10,
+        "else": 3 * started + 5,
+    }

@@ -285,7 +285,7 @@ def test_wrong_value_is_one_line_with_key_value_and_what_is_allowed(
         ({"weight_decay.model": "resnet"}, ("weight_decay.model", "'resnet'", "cnn_bn, ", "mlp_wide")),
         ({"denoise.classifier": "cnn_sgd"}, ("denoise.classifier", "'cnn_sgd'", "train.models: ['mlp', ")),
         ({"train.models": ["cnn"]}, ("denoise.classifier", "'cnn_fresh'", "train.models: ['cnn']")),
-        ({"denoise.seed": 1}, ("denoise.seed", "1", "train.seeds: [0]")),
+        ({"denoise.seed": 3}, ("denoise.seed", "3", "train.seeds: [0, 1, 2]")),
         ({"train.seeds": [1, 2]}, ("denoise.seed", "0", "train.seeds: [1, 2]")),
         ({"denoise.control_levels": [0.2, 0.33]}, ("denoise.control_levels", "0.33", "denoise.levels: [0, 0.05, ")),
         ({"denoise.levels": [0.2, 0.4]}, ("denoise.control_levels", "0.6", "denoise.levels: [0.2, 0.4]")),

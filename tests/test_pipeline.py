@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
-from ruamel.yaml import YAML
 
 from noisy_mnist import tables
 from tests.conftest import dvc, failed, git, ran
@@ -166,14 +165,10 @@ def test_wrong_params_are_refused_before_anything_runs(
 
 
 def test_committed_results_are_those_of_the_committed_code(tmp_path: Path) -> None:
-    """In a clone without data, nothing that has a result is to be done: an edit without a run fails here."""
+    """In a clone without data, nothing is to be done: an edit without a run fails here."""
     for name in git(ROOT, "ls-files").splitlines():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tmp_path / name)
     git(tmp_path, "init", "--quiet")
-    finished = set(YAML(typ="safe").load(tmp_path / "dvc.lock")["stages"])
     output = dvc(tmp_path, "repro", "--allow-missing", "--dry", "--keep-going", status=None)
-    assert not (ran(output) | failed(output)) & finished
-    missing = set(dvc(tmp_path, "stage", "list", "--name-only").split()) - finished
-    if missing:
-        pytest.xfail(f"{len(missing)} stages of the study are still to be run")
+    assert not ran(output) | failed(output)

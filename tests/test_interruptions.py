@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -192,6 +193,11 @@ def test_two_runs_in_one_workspace_lose_nothing(unrun: Path, tmp_path: Path) -> 
     assert not ran(dvc(unrun, "repro", *ROUND))
 
 
+def ended_or_swallowed(run: psutil.Popen, log: Path, pressed: int) -> bool:
+    """Return whether a run has ended, or has swallowed each Ctrl-C."""
+    return run.poll() is not None or len(SWALLOWED.findall(log.read_text())) == pressed
+
+
 def test_ctrl_c_ends_quietly_and_plain_dvc_goes_on(unrun: Path, change: Callable[..., None], tmp_path: Path) -> None:
     """Pressed again if TensorFlow has swallowed it, as it may while it frees what it traced."""
     change({"models.tiny_fresh.epochs": 100, "autoencoder.epochs": 100})
@@ -200,7 +206,7 @@ def test_ctrl_c_ends_quietly_and_plain_dvc_goes_on(unrun: Path, change: Callable
     until(lambda: "epoch 1/100" in log.read_text())
     for pressed in itertools.count(1):
         os.killpg(run.pid, signal.SIGINT)
-        until(lambda: run.poll() is not None or len(SWALLOWED.findall(log.read_text())) == pressed)
+        until(partial(ended_or_swallowed, run, log, pressed))
         if run.poll() is not None:
             break
     assert run.wait() != 0

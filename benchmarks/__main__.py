@@ -8,8 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dask.system import CPU_COUNT
+
 from benchmarks import full_study, growth, many_images, noise, parallel, training
-from benchmarks.measure import BFLOAT16, CORES, Results, cpu_info
+from benchmarks.measure import BFLOAT16, Results, cpu_info
 from noisy_mnist import tables
 from noisy_mnist.errors import UserError
 from tools.command import run
@@ -58,7 +60,7 @@ def machine() -> str:
     best = next((name for name in (BFLOAT16, "avx512f", "avx2") if name in cpu), "")
     libraries = " ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc", "distributed"))
     named = model[1] if model else platform.processor()
-    return f"{CORES} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
+    return f"{CPU_COUNT} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":

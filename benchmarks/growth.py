@@ -33,8 +33,8 @@ def main() -> Iterator[Results]:
 def grid(cells: int, named: str, code: str | None = None) -> Results:
     """Measure a grid with nothing to do, and then with one more seed to run, stubs in place of all stages.
 
-    Only seed 0 has run: to run all would take hours, so the others are copies of it. code: what stages depend on in
-    place of the files of code, if given.
+    Only seed 0 has run: to run all would take hours, so the others are copies of it. code: a folder that stages
+    depend on in place of the files in it, if given.
     """
     seeds = cells // len(SCALES)
     with tempfile.TemporaryDirectory() as name:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import Results, command, result
+from benchmarks.measure import DISK, Results, command, result
 from noisy_mnist import splits
 from tools import workspace
 
@@ -25,13 +25,12 @@ UNIT = 1 if sys.platform == "darwin" else 1024  # of what getrusage says, in byt
 
 def main() -> Iterator[Results]:
     """Return the largest resident set of the stages ``noise`` and ``train``, of the MLP; takes 20 GB of disk."""
-    disk = Path(".dvc/tmp").resolve()  # /tmp may be in memory
-    disk.mkdir(parents=True, exist_ok=True)
+    DISK.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BLOCK, *splits.IMAGE_SHAPE), np.uint8)
     labels = rng.integers(0, splits.CLASSES, BLOCK, np.uint8)
     for case, number in IMAGES.items():
-        with tempfile.TemporaryDirectory(dir=disk) as name:
+        with tempfile.TemporaryDirectory(dir=DISK) as name:
             folder = Path(name)
             workspace.create(folder, {"models.mlp.epochs": 1})
             for split, size in (("train", number), ("validation", 6_000), ("test", 10_000)):

@@ -1,6 +1,5 @@
 """What all benchmarks share: results with their spread, both sides of a ratio in turn, and a command's cost."""
 
-import os
 import statistics
 import subprocess
 import time
@@ -12,7 +11,7 @@ from noisy_mnist.errors import UserError
 from tools import workspace
 
 REPETITIONS = 5
-CORES = os.cpu_count() or 1
+DISK = Path(".dvc/tmp").resolve()  # for what is written: /tmp may be in memory
 BFLOAT16 = "avx512_bf16"  # as the system names what a processor needs to compute in it
 
 

@@ -11,7 +11,7 @@ from benchmarks import stubs
 from benchmarks.measure import REPETITIONS, Results, command, in_turn, ratios, result
 from tools import quickstart, workspace
 
-SLEEP = 240  # seconds of each training: somewhat less than one of the study takes on average
+SLEEP = 240  # seconds of each training: somewhat less than one of the study takes on average, two at a time
 WORKERS = (1, 2, 4, 8, 16)
 
 
@@ -24,8 +24,8 @@ def two() -> Iterator[Results]:
 def many() -> Iterator[Results]:
     """Return the efficiency of each number of workers, which share this machine's cores.
 
-    That is the ideal makespan, in which each worker trains one cell and all else takes no time, as a share of the
-    makespan.
+    That is weak scaling: there are as many trainings as workers, so the ideal makespan is that of one, all else taking
+    no time. The efficiency is the ideal makespan as a share of the measured one.
     """
     for workers in WORKERS:
         times = [asleep(workers) for _ in range(REPETITIONS if workers == max(WORKERS) else 1)]
@@ -38,7 +38,7 @@ def parallel(workers: int) -> list[str]:
 
 
 def real(words: Sequence[str]) -> float:
-    """Return the seconds of the quickstart's study, none of which has run."""
+    """Return the seconds of the quickstart's study at two scales, none of which has run."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace.create(folder, {**quickstart.CHANGES, "noise.scales": [0, 1]})

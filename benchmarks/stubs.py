@@ -27,8 +27,8 @@ done
 def create(folder: Path, changes: dict[str, Any], training: float = 0, code: str | None = None) -> None:
     """Make a workspace whose stages keep their dependencies, params and outputs, but only write the latter.
 
-    training: seconds that each stage ``train`` sleeps before that. code: what stages depend on in place of the files of
-    code, if given.
+    training: seconds that each stage ``train`` sleeps before that. code: a folder that stages depend on in place of the
+    files in it, if given.
     """
     workspace.create(folder, changes)
     stub = folder / "stub.sh"
@@ -45,6 +45,6 @@ def create(folder: Path, changes: dict[str, Any], training: float = 0, code: str
         ]
         first = f"sleep {training} && " if name == "train" and training else ""
         if code:
-            stage["deps"] = [code, *(path for path in stage["deps"] if not path.endswith(".py"))]
+            stage["deps"] = [code, *(path for path in stage["deps"] if not path.startswith(f"{code}/"))]
         stage["cmd"] = first + " ".join(["./stub.sh", *outs])
     yaml.dump(graph, folder / "dvc.yaml")

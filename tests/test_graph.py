@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,18 @@ def changed(folder: Path) -> set[str]:
     """Return the stages whose own command, params or dependencies changed; what follows from them is in the graph."""
     with Repo(str(folder)) as repo:
         return {name.rpartition("dvc.yaml:")[2] for name in repo.status()}
+
+
+def test_the_chart_in_the_readme_is_the_graph() -> None:
+    chart = re.search(r"flowchart LR\n(.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert chart
+    shown = set()
+    for line in chart[1].splitlines():
+        groups = [group.split(" & ") for group in line.strip().split(" --> ")]
+        shown |= {edge for before, after in pairwise(groups) for edge in product(before, after)}
+    with Repo(str(ROOT)) as repo:
+        edges = {(before.name, after.name) for after, before in repo.index.graph.edges}
+    assert shown == {(before.partition("@")[0], after.partition("@")[0]) for before, after in edges}
 
 
 def leaves(value: Any, prefix: str = "") -> Iterator[str]:

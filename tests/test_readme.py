@@ -43,6 +43,28 @@ def test_figures_of_speed_equal_the_committed_benchmarks() -> None:
         assert shown == f"{row['value']:.3g}{spread}", name
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train.mlp.ratio",
+        "train.cnn_float32.ratio",
+        "train.cnn_bfloat16.ratio",
+        "train.mlp.share_of_limit",
+        "train.cnn.share_of_limit",
+        "graph.overhead_share",
+        "graph.noop_seconds",
+        "graph.one_scale_share",
+        "noise.gaussian.share_of_limit",
+        "noise.salt_and_pepper.share_of_limit",
+        "memory.8m_peak_mb",
+        "parallel.speedup_2",
+        "parallel.efficiency_16",
+    ],
+)
+def test_headline_figures_of_speed_are_shown(name: str) -> None:
+    assert f"| `{name}` |" in README
+
+
 def test_every_make_target_it_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z-]+)`?", README)) <= targets

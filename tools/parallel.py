@@ -164,8 +164,8 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
             if plan.after[name] & (failed.keys() | left_out):
                 left_out.add(name)
             elif name in changed:
-                # Not pure: the same call may give something else the next time.
-                future = client.submit(task, name, key=f"{name}-{time.time_ns()}", pure=False)
+                # A key of its own: Dask would give the result of an earlier task that has the same.
+                future = client.submit(task, name, key=f"{name}-{time.time_ns()}")
                 started[future] = name
                 ended.add(future)
                 continue

@@ -10,13 +10,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from distributed import Client, Future
 from ruamel.yaml import YAML
 
 from tests.conftest import dvc, git, ran, tool
 from tests.test_interruptions import SWALLOWED, lock_entries, results, stages_at_work, start, until
+from tools import parallel, worker
 from tools.workspace import change_params
 
 
@@ -95,6 +98,23 @@ def test_workers_give_the_entries_of_a_serial_run(tiny: Path, cluster: Cluster, 
     assert "autoencoder" not in said  # it had not changed
     assert not ran(dvc(tiny, "repro"))
     assert "no stage has changed" in tool(tiny, "parallel")
+
+
+def test_no_stage_waits_behind_another_on_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask, which does not know how long a stage takes, would put it there while other workers have nothing to do."""
+    submit, handed_out = Client.submit, list[Future[worker.Success]]()
+
+    def watched(*words: Any, **options: Any) -> Future[worker.Success]:
+        assert sum(not future.done() for future in handed_out) < 2
+        handed_out.append(submit(*words, **options))
+        return handed_out[-1]
+
+    monkeypatch.setattr(Client, "submit", watched)
+    names = {f"stage{number}" for number in range(6)}
+    plan = parallel.Plan(after={name: set() for name in names}, changed=names, known={name: {} for name in names})
+    with parallel.connected(None, workers=2) as client:
+        assert parallel.walk(plan, client, lambda name: worker.Success({}, len(name))) == ({}, set())
+    assert len(handed_out) == len(names)
 
 
 def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, change: Callable[..., None]) -> None:

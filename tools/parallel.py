@@ -4,9 +4,10 @@ import argparse
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from graphlib import TopologicalSorter
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import dask
 from dask.system import CPU_COUNT
-from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, wait
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
@@ -32,6 +33,9 @@ SELDOM_WATCHED = {
     "distributed.worker.memory.monitor-interval": "1s",
     "distributed.admin.tick.interval": "1s",
 }
+
+SECONDS_BETWEEN_LOOKS = 5  # for workers that have come
+LOST = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
 
 
 @dataclass(frozen=True)
@@ -155,8 +159,8 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
     order = TopologicalSorter(plan.after)
     order.prepare()
     changed, failed, left_out = set(plan.changed), dict[str, str](), set[str]()
+    waiting = deque[str]()
     started: dict[Future[Success | Failure], str] = {}
-    ended = as_completed()
     done = 0
     while order.is_active():
         ready = order.get_ready()
@@ -164,15 +168,19 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
             if plan.after[name] & (failed.keys() | left_out):
                 left_out.add(name)
             elif name in changed:
-                # A key of its own: Dask would give the result of an earlier task that has the same.
-                future = client.submit(task, name, key=f"{name}-{time.time_ns()}")
-                started[future] = name
-                ended.add(future)
+                waiting.append(name)
                 continue
             order.done(name)
             done += 1
-        if not ready:  # what is left waits for a task
-            future = next(ended)
+        if ready:
+            continue
+        # Dask gets no more stages than its workers can run at once: it does not know how long they take, and would put
+        # one behind another while other workers have nothing to do.
+        for _ in range(min(len(waiting), threads(client) - len(started))):
+            name = waiting.popleft()
+            # A key of its own: Dask would give the result of an earlier task that has the same.
+            started[client.submit(task, name, key=f"{name}-{time.time_ns()}")] = name
+        for future in ended(started):
             name = started.pop(future)
             order.done(name)
             done += 1
@@ -188,6 +196,22 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
     return failed, left_out
 
 
+def threads(client: Client) -> int:
+    """Return how many stages the workers can run at once; 1 where none has come yet. Raises UserError without Dask."""
+    try:
+        found: Mapping[str, int] = client.nthreads()
+    except OSError:
+        raise UserError(LOST) from None
+    return max(1, sum(found.values()))
+
+
+def ended(futures: Iterable[Future[Success | Failure]]) -> list[Future[Success | Failure]]:
+    """Return those that have ended, after a wait for the first; none if that takes long, as workers may have come."""
+    with suppress(TimeoutError, CancelledError):
+        wait(list(futures), timeout=SECONDS_BETWEEN_LOOKS, return_when="FIRST_COMPLETED")
+    return [future for future in futures if future.done()]
+
+
 def ending(future: Future[Success | Failure]) -> Success | Failure:
     """Return what a task has returned, or why Dask has given it up. Raises UserError if there is no Dask any more."""
     try:
@@ -195,8 +219,7 @@ def ending(future: Future[Success | Failure]) -> Success | Failure:
     except KilledWorker as error:  # as the fourth one in turn
         return Failure(str(error))
     except CancelledError:
-        lost = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
-        raise UserError(lost) from None
+        raise UserError(LOST) from None
     except (RuntimeError, ImportError) as error:
         hint = "start scheduler and workers in the project's folder, as README says"
         return Failure(f"Dask could not hand out the task ({type(error).__name__}): {hint}")

@@ -1,13 +1,12 @@
 """Memory: 8.1 million images, as many as MNIST8M has, get noise and are trained on from disk; 60,000, from memory."""
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import DISK, Results, command, result
+from benchmarks.measure import Results, command, folder_on_disk, result
 from noisy_mnist import splits
 from tools import workspace
 
@@ -25,12 +24,11 @@ UNIT = 1 if sys.platform == "darwin" else 1024  # of what getrusage says, in byt
 
 def main() -> Iterator[Results]:
     """Return the largest resident set of the stages ``noise`` and ``train``, of the MLP; takes 20 GB of disk."""
-    DISK.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BLOCK, *splits.IMAGE_SHAPE), np.uint8)
     labels = rng.integers(0, splits.CLASSES, BLOCK, np.uint8)
     for case, number in IMAGES.items():
-        with tempfile.TemporaryDirectory(dir=DISK) as name:
+        with folder_on_disk() as name:
             folder = Path(name)
             workspace.create(folder, {"models.mlp.epochs": 1})
             for split, size in (("train", number), ("validation", 6_000), ("test", 10_000)):

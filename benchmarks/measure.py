@@ -2,6 +2,7 @@
 
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from noisy_mnist.errors import UserError
 from tools import workspace
 
 REPETITIONS = 5
-DISK = Path(".dvc/tmp").resolve()  # for what is written: /tmp may be in memory
 BFLOAT16 = "avx512_bf16"  # as the system names what a processor needs to compute in it
 
 
@@ -78,6 +78,13 @@ def command(words: Sequence[str], folder: Path) -> Run:
         said = "\n".join(line for _, line in lines[-8:])
         raise UserError(f"'{' '.join(words)}' ended with status {process.returncode}:\n{said}")
     return Run(took, lines)
+
+
+def folder_on_disk() -> tempfile.TemporaryDirectory[str]:
+    """Return a temporary folder beside DVC's own: /tmp may be in memory."""
+    disk = Path(".dvc/tmp").resolve()
+    disk.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=disk)
 
 
 def cpu_info() -> str:

@@ -1,14 +1,13 @@
 """Noise: images a second for each kind, against drawing the random numbers alone and writing the bytes alone."""
 
 import statistics
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measure import DISK, Results, in_turn, ratios, result, seconds
+from benchmarks.measure import Results, folder_on_disk, in_turn, ratios, result, seconds
 from noisy_mnist import noise, splits
 
 IMAGES = 60_000
@@ -25,8 +24,7 @@ def main() -> Iterator[Results]:
     clean = rng.integers(0, 256, (IMAGES, *splits.IMAGE_SHAPE), np.uint8)
     labels = np.zeros(IMAGES, np.uint8)
     noisy = rng.integers(0, 2**16, clean.shape, np.uint16).view(noise.STORED)
-    DISK.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=DISK) as folder:
+    with folder_on_disk() as folder:
         for kind, draws in DRAWS.items():
 
             def make(kind: str = kind) -> None:

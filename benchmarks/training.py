@@ -91,7 +91,7 @@ def main() -> Iterator[Results]:
             work = gflop(net, folder)
             yield {f"train.{net.name}.gflop_per_epoch": result([work], "GFLOP")}
             for case, precision in precisions.items():
-                yield compared(case, net.name if precision == FLOAT32 else case, work, rounds)
+                yield compared(net.name, case, precision, work, rounds)
 
 
 def trained(folder: Path, net: Net, precisions: dict[str, str], seed: int) -> Round:
@@ -104,11 +104,12 @@ def trained(folder: Path, net: Net, precisions: dict[str, str], seed: int) -> Ro
     return round
 
 
-def compared(case: str, limited: str, work: float, rounds: list[Round]) -> Results:
+def compared(net: str, case: str, precision: str, work: float, rounds: list[Round]) -> Results:
     """Return the results of one comparison.
 
-    limited: the name of the results that are about the limit. work: GFLOP of an epoch.
+    work: GFLOP of an epoch.
     """
+    limited = net if precision == FLOAT32 else case
     plain, ours = [round.plain for round in rounds], [round.ours[case] for round in rounds]
     limits = [round.limits[case] for round in rounds]
     gains = [100 * (mine.accuracy - other.accuracy) for other, mine in zip(plain, ours, strict=True)]
@@ -120,7 +121,7 @@ def compared(case: str, limited: str, work: float, rounds: list[Round]) -> Resul
         f"train.{limited}.limit": result(limits, "GFLOP / s"),
         f"train.{limited}.share_of_limit": ratios([work / cost.epoch for cost in ours], limits, "share"),
     }
-    if "bfloat16" not in case:  # plain Keras computes in float32
+    if precision == FLOAT32:  # as plain Keras computes
         share = ratios([work / cost.epoch for cost in plain], limits, "share")
         found[f"train.{limited}.plain_share_of_limit"] = share
     return found

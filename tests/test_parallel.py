@@ -73,10 +73,14 @@ def lose(folder: Path, *kinds: str) -> None:
         (folder / path).unlink()
 
 
+def trainings(folder: Path) -> list[psutil.Process]:
+    """Return the trainings at work in a folder."""
+    return [stage for stage in stages_at_work(folder) if "stages.train" in stage.info["cmdline"]]
+
+
 def at_training(folder: Path, workers: list[psutil.Popen]) -> list[psutil.Popen]:
     """Return the workers that run a training."""
-    trainings = [stage for stage in stages_at_work(folder) if "stages.train" in stage.info["cmdline"]]
-    parents = {parent.pid for training in trainings for parent in training.parents()}
+    parents = {parent.pid for training in trainings(folder) for parent in training.parents()}
     return [worker for worker in workers if worker.pid in parents]
 
 
@@ -167,7 +171,7 @@ def test_ctrl_c_ends_workers_and_stages_quietly(tiny: Path, change: Callable[...
     change({"models.tiny.epochs": 1000})
     log = tmp_path / "log"
     run = start(tiny, log, [sys.executable, "-m", "tools.parallel", "--workers", "2"])
-    until(lambda: any("stages.train" in stage.cmdline() for stage in stages_at_work(tiny)))
+    until(lambda: trainings(tiny))
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait() == 130
     logs = tiny / ".dvc/tmp/parallel"
@@ -215,7 +219,7 @@ def test_a_lost_scheduler_gets_a_message(
     cluster.work_in(tiny)
     log = tmp_path / "log"
     run = start(tiny, log, [sys.executable, "-m", "tools.parallel", "--scheduler", cluster.address, "train"])
-    until(lambda: any("stages.train" in stage.cmdline() for stage in stages_at_work(tiny)))
+    until(lambda: trainings(tiny))
     cluster.processes[0].kill()
     assert run.wait() == 1
     assert "the scheduler has ended" in log.read_text()

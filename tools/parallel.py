@@ -176,7 +176,7 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
             continue
         # Dask gets no more stages than its workers can run at once: it does not know how long they take, and would put
         # one behind another while other workers have nothing to do.
-        for _ in range(min(len(waiting), threads(client) - len(started))):
+        while waiting and len(started) < capacity(client):
             name = waiting.popleft()
             # A key of its own: Dask would give the result of an earlier task that has the same.
             started[client.submit(task, name, key=f"{name}-{time.time_ns()}")] = name
@@ -196,7 +196,7 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
     return failed, left_out
 
 
-def threads(client: Client) -> int:
+def capacity(client: Client) -> int:
     """Return how many stages the workers can run at once; 1 where none has come yet. Raises UserError without Dask."""
     try:
         found: Mapping[str, int] = client.nthreads()

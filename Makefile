@@ -47,7 +47,7 @@ prune: setup  ## List what earlier params left behind; YES=1 removes it
 test: setup  ## Run all tests
 	pytest -n auto --maxprocesses 8 --dist loadfile
 
-bench: setup  ## Measure speed into benchmarks/results.json, about five hours; PARTS="noise memory train graph study parallel workers"
+bench: setup  ## Measure speed into benchmarks/results.json, about five hours; PARTS="noise memory train graph study parallel workers gpu"
 	python -m benchmarks $(PARTS)
 
 check: setup  ## Lint and check types

@@ -6,7 +6,7 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,16 +77,13 @@ def main() -> Iterator[Results]:
     """Train each network by all ways in turn, with a seed of its own in each round."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        workspace.create(folder, {})
-        command([*stubs.DVC, "repro", f"noise@{SCALE}"], folder)
+        prepare(folder)
         for net in NETS:
             precisions = {
                 case: kind for case, kind in net.precisions.items() if kind == FLOAT32 or BFLOAT16 in cpu_info()
             }
             for case in net.precisions.keys() - precisions.keys():
                 print(f"train.{case} is left out: the processor does not have {BFLOAT16}", flush=True)
-            settings = {f"models.{net.name}.epochs": net.epochs, "train.threads": net.threads}
-            workspace.change_params(folder / "params.yaml", settings)
             rounds = [trained(folder, net, precisions, seed) for seed in range(REPETITIONS)]
             work = gflop(net, folder)
             yield {f"train.{net.name}.gflop_per_epoch": result([work], "GFLOP")}
@@ -94,11 +91,23 @@ def main() -> Iterator[Results]:
                 yield compared(net.name, case, precision, work, rounds)
 
 
+def prepare(folder: Path) -> None:
+    """Make a workspace with a noisy copy to train on."""
+    workspace.create(folder, {})
+    command([*stubs.DVC, "repro", f"noise@{SCALE}"], folder)
+
+
+def configure(folder: Path, net: Net, precision: str) -> None:
+    """Bring into a workspace's params what ``ours`` trains by."""
+    settings = {f"models.{net.name}.epochs": net.epochs, "train.threads": net.threads, "train.precision": precision}
+    workspace.change_params(folder / "params.yaml", settings)
+
+
 def trained(folder: Path, net: Net, precisions: dict[str, str], seed: int) -> Round:
     """Train a network by all ways."""
     round = Round(plain(folder, net, seed), {}, {})
     for case, precision in precisions.items():
-        workspace.change_params(folder / "params.yaml", {"train.precision": precision})
+        configure(folder, net, precision)
         round.limits[case] = peak(folder, precision.removeprefix("mixed_"))
         round.ours[case] = ours(folder, net, seed)
     return round
@@ -141,10 +150,13 @@ def plain(folder: Path, net: Net, seed: int) -> Cost:
     return Cost(run.seconds, epoch_seconds(said["ends"]), said["accuracy"])
 
 
-def ours(folder: Path, net: Net, seed: int) -> Cost:
-    """Run the stage."""
+def ours(folder: Path, net: Net, seed: int, settings: Mapping[str, str] | None = None) -> Cost:
+    """Run the stage.
+
+    settings: environment variables for it, if any.
+    """
     (folder / f"backups/history/{net.name}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
-    run = command([sys.executable, "-m", "stages.train", net.name, SCALE, str(seed)], folder)
+    run = command([sys.executable, "-m", "stages.train", net.name, SCALE, str(seed)], folder, settings)
     ends = [second for second, line in run.lines if re.match(r"epoch \d+/", line)]
     history = tables.read_csv(folder / f"data/history/{net.name}/{SCALE}-{seed}.csv")
     accuracy = history[history["split"] == "validation"]["accuracy"].iloc[-1]

@@ -1,12 +1,9 @@
-"""Training on a GPU: an epoch there against all cores of its machine, against plain Keras on it, and four at once."""
+"""Training on a GPU, in each precision, against all cores of the same machine."""
 
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from benchmarks import training
@@ -14,19 +11,16 @@ from benchmarks.measure import CPU_ONLY, REPETITIONS, Results, command, gpu, rat
 from benchmarks.training import FLOAT32, Cost, Net
 from noisy_mnist.errors import UserError
 
-EPOCHS = 4
+EPOCHS = 3
 VISIBLE = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
-AT_ONCE = 4  # trainings that share the GPU
 
 
 @dataclass(frozen=True)
 class Round:
-    """The same network trained on all cores, as a notebook does, and here on the GPU, alone and with others."""
+    """The same network trained on all cores, in float32, and on the GPU in each precision."""
 
     cores: Cost
-    plain: Cost
-    alone: dict[str, Cost]
-    together: dict[str, list[Cost]]
+    card: dict[str, Cost]
 
 
 def main() -> Iterator[Results]:
@@ -46,36 +40,27 @@ def main() -> Iterator[Results]:
         for net in training.NETS:
             short = replace(net, epochs=EPOCHS)
             rounds = [trained(folder, short, seed) for seed in range(REPETITIONS)]
-            for case in net.precisions:
-                yield compared(case, rounds)
+            yield {name: found for case in net.precisions for name, found in compared(case, rounds).items()}
 
 
 def trained(folder: Path, net: Net, seed: int) -> Round:
     """Train a network by all ways."""
     training.configure(folder, net, FLOAT32)
-    round = Round(training.ours(folder, net, seed, CPU_ONLY), training.plain(folder, net, seed), {}, {})
-    others = range(seed + REPETITIONS, seed + REPETITIONS + AT_ONCE)
+    round = Round(training.ours(folder, net, seed, CPU_ONLY), {})
     for case, precision in net.precisions.items():
         training.configure(folder, net, precision)
-        round.alone[case] = training.ours(folder, net, seed)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            round.together[case] = list(pool.map(partial(training.ours, folder, net), others))
+        round.card[case] = training.ours(folder, net, seed)
     return round
 
 
 def compared(case: str, rounds: list[Round]) -> Results:
-    """Return the results of one precision of a network; cores and plain Keras compute in float32."""
-    alone = [round.alone[case] for round in rounds]
-    epochs = [cost.epoch for cost in alone]
-    cores, plain = [round.cores for round in rounds], [round.plain for round in rounds]
-    shared = [statistics.median(cost.epoch for cost in round.together[case]) for round in rounds]
+    """Return the results of one precision of a network; the cores compute in float32."""
+    cores, card = [round.cores for round in rounds], [round.card[case] for round in rounds]
+    epochs = [cost.epoch for cost in card]
+    gains = [100 * (mine.accuracy - other.accuracy) for mine, other in zip(card, cores, strict=True)]
     return {
         f"gpu.{case}.epoch_seconds": result(epochs, "s"),
-        f"gpu.{case}.other_seconds": result([cost.whole - EPOCHS * cost.epoch for cost in alone], "s"),
+        f"gpu.{case}.other_seconds": result([cost.whole - EPOCHS * cost.epoch for cost in card], "s"),
         f"gpu.{case}.speedup": ratios([cost.epoch for cost in cores], epochs),
-        f"gpu.{case}.ratio": ratios([cost.epoch for cost in plain], epochs),
-        f"gpu.{case}.together_{AT_ONCE}": ratios([AT_ONCE * epoch for epoch in epochs], shared),
-        f"gpu.{case}.accuracy_gain": result(
-            [100 * (mine.accuracy - other.accuracy) for mine, other in zip(alone, cores, strict=True)], "points"
-        ),
+        f"gpu.{case}.accuracy_gain": result(gains, "points"),
     }

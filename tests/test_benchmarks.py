@@ -11,11 +11,12 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import full_study, growth, parallel, training
+from benchmarks import full_study, gpu, growth, parallel, training
 from benchmarks.full_study import Cost, Reach
-from benchmarks.measure import Run
+from benchmarks.measure import Result, Run
 from noisy_mnist import models, splits
 from noisy_mnist.params import study
+from noisy_mnist.params.train import ComputeParams
 from tools import workspace
 
 PARAMS = workspace.read_params(workspace.ROOT / "params.yaml")
@@ -35,6 +36,7 @@ def test_grids_are_ones_that_the_graph_accepts(
 @pytest.mark.parametrize("net", ["mlp", "cnn"])
 def test_the_notebook_trains_the_network_of_params(tmp_path: Path, net: str) -> None:
     """With the same weights it gives the same probabilities; its dropout, optimizer and batch are the same."""
+    models.set_up(ComputeParams(threads=1))  # once TensorFlow is in use, the tests of models could not set it up
     params = study.Params.model_validate(PARAMS).models[net]
     images = np.random.default_rng(0).random((2 * params.batch_size, *splits.IMAGE_SHAPE)).astype(np.float16)
     for name in splits.SPLITS[:2]:
@@ -88,3 +90,12 @@ def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
         "dvc": 10,
         "else": 3 * started + 5,
     }
+
+
+def test_a_gpu_is_compared_with_the_cores_by_epoch() -> None:
+    rounds = [gpu.Round(training.Cost(20, 6, 0.9), {"cnn": training.Cost(16, epoch, 0.88)}) for epoch in (1.5, 2, 3)]
+    found = gpu.compared("cnn", rounds)
+    assert found["gpu.cnn.speedup"] == Result(3, 2, 4, 3, "ratio")
+    assert found["gpu.cnn.epoch_seconds"] == Result(2, 1.5, 3, 3, "s")
+    assert found["gpu.cnn.other_seconds"].value == 16 - gpu.EPOCHS * 2
+    assert found["gpu.cnn.accuracy_gain"].value == pytest.approx(-2)

@@ -58,6 +58,7 @@ def test_figures_of_speed_equal_the_committed_benchmarks() -> None:
         "noise.salt_and_pepper.share_of_limit",
         "memory.8m_peak_mb",
         "parallel.speedup_2",
+        "parallel.efficiency_16",
     ],
 )
 def test_headline_figures_of_speed_are_shown(name: str) -> None:

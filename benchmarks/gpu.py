@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import training
-from benchmarks.measure import CPU_ONLY, REPETITIONS, Results, command, gpu, ratios, result
+from benchmarks.measure import REPETITIONS, Results, command, gpu, ratios, result
 from benchmarks.training import FLOAT32, Cost, Net
 from noisy_mnist.errors import UserError
 
@@ -46,10 +46,10 @@ def main() -> Iterator[Results]:
 def trained(folder: Path, net: Net, seed: int) -> Round:
     """Train a network by all ways."""
     training.configure(folder, net, FLOAT32)
-    round = Round(training.ours(folder, net, seed, CPU_ONLY), {})
+    round = Round(training.ours(folder, net, seed), {})
     for case, precision in net.precisions.items():
         training.configure(folder, net, precision)
-        round.card[case] = training.ours(folder, net, seed)
+        round.card[case] = training.ours(folder, net, seed, {})
     return round
 
 

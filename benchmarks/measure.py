@@ -14,7 +14,7 @@ from noisy_mnist.errors import UserError
 from tools import workspace
 
 REPETITIONS = 5
-CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "-1"}
+CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "-1"}  # hides GPUs from TensorFlow
 BFLOAT16 = "avx512_bf16"  # as the system names what a processor needs to compute in it
 
 

@@ -1,4 +1,4 @@
-"""Training: a stage against plain Keras, whole process and by epoch, and how near each comes to the machine's limit."""
+"""Training on a CPU: a stage against plain Keras, whole process and by epoch, and how near each comes to its limit."""
 
 import itertools
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from dask.system import CPU_COUNT
 
 from benchmarks import stubs
-from benchmarks.measure import BFLOAT16, REPETITIONS, Results, command, cpu_info, ratios, result
+from benchmarks.measure import BFLOAT16, CPU_ONLY, REPETITIONS, Results, command, cpu_info, ratios, result
 from noisy_mnist import splits, tables
 from noisy_mnist.params.models import Conv, Dense, ModelParams, Pool
 from tools import workspace
@@ -138,22 +138,22 @@ def compared(net: str, case: str, precision: str, work: float, rounds: list[Roun
 
 def peak(folder: Path, dtype: str) -> float:
     """Return the GFLOP/s of a matrix product on all cores."""
-    return float(command([sys.executable, "-c", PEAK, dtype], folder).lines[-1][1])
+    return float(command([sys.executable, "-c", PEAK, dtype], folder, CPU_ONLY).lines[-1][1])
 
 
 def plain(folder: Path, net: Net, seed: int) -> Cost:
     """Train as a notebook does."""
     script = Path(__file__).with_name("notebook.py")
     words = [sys.executable, str(script), net.name, f"data/noisy/{SCALE}", str(net.epochs), str(seed)]
-    run = command(words, folder)
+    run = command(words, folder, CPU_ONLY)
     said = json.loads(run.lines[-1][1])
     return Cost(run.seconds, epoch_seconds(said["ends"]), said["accuracy"])
 
 
-def ours(folder: Path, net: Net, seed: int, settings: Mapping[str, str] | None = None) -> Cost:
-    """Run the stage.
+def ours(folder: Path, net: Net, seed: int, settings: Mapping[str, str] = CPU_ONLY) -> Cost:
+    """Run the stage, without a GPU if not told otherwise.
 
-    settings: environment variables for it, if any.
+    settings: environment variables for it.
     """
     (folder / f"backups/history/{net.name}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
     run = command([sys.executable, "-m", "stages.train", net.name, SCALE, str(seed)], folder, settings)

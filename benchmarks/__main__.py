@@ -10,7 +10,7 @@ from typing import Any
 
 from dask.system import CPU_COUNT
 
-from benchmarks import full_study, gpu, growth, many_images, measure, noise, parallel, training
+from benchmarks import full_study, gpu, growth, many_images, noise, parallel, training
 from benchmarks.measure import BFLOAT16, Results, cpu_info
 from noisy_mnist import tables
 from noisy_mnist.errors import UserError
@@ -36,8 +36,9 @@ def main(*parts: str) -> None:
     kept = earlier()
     print(machine(), flush=True)
     for part in parts or PARTS:
+        used = f"{gpu.card()} beside {machine()}" if part == "gpu" else machine()
         for results in PARTS[part]():
-            measured = {name: {**result.rounded(), "machine": machine()} for name, result in results.items()}
+            measured = {name: {**result.rounded(), "machine": used} for name, result in results.items()}
             kept |= measured
             tables.write_json(RESULTS, dict(sorted(kept.items())))
             for name, row in measured.items():
@@ -55,14 +56,13 @@ def earlier() -> dict[str, Any]:
 
 
 def machine() -> str:
-    """Return what the figures depend on: processor, cores, GPU if any, and the versions of what computes."""
+    """Return what the figures depend on: processor, cores, and the versions of what computes."""
     cpu = cpu_info()
     model = re.search(r"model name\s*: (.*)", cpu)
     best = next((name for name in (BFLOAT16, "avx512f", "avx2") if name in cpu), "")
     libraries = " ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc", "distributed"))
     named = model[1] if model else platform.processor()
-    card = f", {measure.gpu()}" if measure.gpu() else ""
-    return f"{CPU_COUNT} cores of {named} {best}{card}, Python {platform.python_version()}, {libraries}"
+    return f"{CPU_COUNT} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """What all benchmarks share: results with their spread, both sides of a ratio in turn, and a command's cost."""
 
-import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from noisy_mnist.errors import UserError
@@ -68,13 +66,13 @@ class Run:
     lines: list[tuple[float, str]]
 
 
-def command(words: Sequence[str], folder: Path, settings: Mapping[str, str] | None = None) -> Run:
+def command(words: Sequence[str], folder: Path, gpu: bool = False) -> Run:
     """Run a command in a folder and return its cost. Raises UserError if it fails.
 
-    settings: environment variables beside those of this process, if any.
+    gpu: whether it may use one.
     """
     began = time.perf_counter()
-    environment = {**workspace.environment(), **(settings or {})}
+    environment = workspace.environment() | ({} if gpu else CPU_ONLY)
     with subprocess.Popen(
         words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -96,12 +94,3 @@ def folder_on_disk() -> tempfile.TemporaryDirectory[str]:
 def cpu_info() -> str:
     """Return what Linux tells of the processor, nothing elsewhere."""
     return Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-
-
-@cache
-def gpu() -> str:
-    """Return the name of the GPU that NVIDIA's driver lists first, nothing if there is none."""
-    words = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    if not shutil.which(words[0]):
-        return ""
-    return subprocess.run(words, capture_output=True, check=False, text=True).stdout.partition("\n")[0]

@@ -6,14 +6,14 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dask.system import CPU_COUNT
 
 from benchmarks import stubs
-from benchmarks.measure import BFLOAT16, CPU_ONLY, REPETITIONS, Results, command, cpu_info, ratios, result
+from benchmarks.measure import BFLOAT16, REPETITIONS, Results, command, cpu_info, ratios, result
 from noisy_mnist import splits, tables
 from noisy_mnist.params.models import Conv, Dense, ModelParams, Pool
 from tools import workspace
@@ -138,25 +138,25 @@ def compared(net: str, case: str, precision: str, work: float, rounds: list[Roun
 
 def peak(folder: Path, dtype: str) -> float:
     """Return the GFLOP/s of a matrix product on all cores."""
-    return float(command([sys.executable, "-c", PEAK, dtype], folder, CPU_ONLY).lines[-1][1])
+    return float(command([sys.executable, "-c", PEAK, dtype], folder).lines[-1][1])
 
 
 def plain(folder: Path, net: Net, seed: int) -> Cost:
     """Train as a notebook does."""
     script = Path(__file__).with_name("notebook.py")
     words = [sys.executable, str(script), net.name, f"data/noisy/{SCALE}", str(net.epochs), str(seed)]
-    run = command(words, folder, CPU_ONLY)
+    run = command(words, folder)
     said = json.loads(run.lines[-1][1])
     return Cost(run.seconds, epoch_seconds(said["ends"]), said["accuracy"])
 
 
-def ours(folder: Path, net: Net, seed: int, settings: Mapping[str, str] = CPU_ONLY) -> Cost:
-    """Run the stage, without a GPU if not told otherwise.
+def ours(folder: Path, net: Net, seed: int, gpu: bool = False) -> Cost:
+    """Run the stage.
 
-    settings: environment variables for it.
+    gpu: whether on one.
     """
     (folder / f"backups/history/{net.name}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
-    run = command([sys.executable, "-m", "stages.train", net.name, SCALE, str(seed)], folder, settings)
+    run = command([sys.executable, "-m", "stages.train", net.name, SCALE, str(seed)], folder, gpu)
     ends = [second for second, line in run.lines if re.match(r"epoch \d+/", line)]
     history = tables.read_csv(folder / f"data/history/{net.name}/{SCALE}-{seed}.csv")
     accuracy = history[history["split"] == "validation"]["accuracy"].iloc[-1]

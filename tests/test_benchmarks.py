@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import full_study, gpu, growth, parallel, training
 from benchmarks.full_study import Cost, Reach
-from benchmarks.measure import Result, Run
+from benchmarks.measure import CPU_ONLY, Result, Run
 from noisy_mnist import models, splits
 from noisy_mnist.params import study
 from noisy_mnist.params.train import ComputeParams
@@ -92,10 +92,20 @@ def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
     }
 
 
-def test_a_gpu_is_compared_with_the_cores_by_epoch() -> None:
+def test_a_gpu_is_compared_with_the_cpu_by_epoch() -> None:
     rounds = [gpu.Round(training.Cost(20, 6, 0.9), {"cnn": training.Cost(16, epoch, 0.88)}) for epoch in (1.5, 2, 3)]
     found = gpu.compared("cnn", rounds)
     assert found["gpu.cnn.speedup"] == Result(3, 2, 4, 3, "ratio")
     assert found["gpu.cnn.epoch_seconds"] == Result(2, 1.5, 3, 3, "s")
     assert found["gpu.cnn.other_seconds"].value == 16 - gpu.EPOCHS * 2
+    assert found["gpu.cnn.cpu_other_seconds"].value == 20 - gpu.EPOCHS * 6
     assert found["gpu.cnn.accuracy_gain"].value == pytest.approx(-2)
+
+
+def test_gpu_is_left_out_without_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in CPU_ONLY.items():
+        monkeypatch.setenv(name, value)
+    gpu.card.cache_clear()
+    assert list(gpu.main()) == []
+    assert "left out" in capsys.readouterr().out
+    gpu.card.cache_clear()

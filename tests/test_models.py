@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -27,6 +27,14 @@ STUDY = Params.model_validate(YAML(typ="safe").load(ROOT / "params.yaml"))
 def one_thread() -> None:
     """Set TensorFlow up as the stages do."""
     models.set_up(ComputeParams(threads=1))
+
+
+@pytest.fixture
+def whole_float32() -> Iterator[None]:
+    """Let a GPU multiply with all 23 bits of float32's fractions: by default it takes 10 of them, TF32."""
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    yield
+    tf.config.experimental.enable_tensor_float_32_execution(True)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +105,8 @@ def test_penalties_equal_a_direct_computation(layers: list[dict[str, int]], kern
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.usefixtures("whole_float32")
 def test_autoencoder_is_its_two_parts_and_gives_images(precision: str) -> None:
-    tf.config.experimental.enable_tensor_float_32_execution(False)  # a GPU would round to 10 bits of 23
     model = built_autoencoder(0, precision)
     sizes = [784, 128, 96, 128, 784]
     assert model.count_params() == sum((n + 1) * m for n, m in itertools.pairwise(sizes))

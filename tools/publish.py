@@ -35,7 +35,7 @@ def main() -> None:
     if failed:
         raise UserError(f"{len(failed)} results could not be written to {REMOTE}: make room there and run this again")
     of = "" if len(outs) == len(small) else f" of {len(small)}"
-    print(f"{REMOTE} holds {len(outs)}{of} results: commit it with dvc.lock, metrics and plots")
+    print(f"{REMOTE} holds {len(outs)}{of} results: commit it with params.yaml, dvc.lock, metrics and plots")
 
 
 def published(repo: Repo) -> list[Output]:

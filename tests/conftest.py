@@ -89,6 +89,15 @@ def git(folder: Path, *words: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def tensorflow_set_up() -> None:
+    """Set TensorFlow up as the stages do: once it is in use in a process, no other test there could."""
+    from noisy_mnist import models  # it takes seconds, and most tests do without
+    from noisy_mnist.params.train import ComputeParams
+
+    models.set_up(ComputeParams(threads=1))
+
+
+@pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a workspace whose tiny graph has run and is committed: not to be changed. All test processes share it."""
     shared = tmp_path_factory.getbasetemp()

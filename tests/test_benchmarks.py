@@ -16,7 +16,6 @@ from benchmarks.full_study import Cost, Reach
 from benchmarks.measure import CPU_ONLY, Result, Run
 from noisy_mnist import models, splits
 from noisy_mnist.params import study
-from noisy_mnist.params.train import ComputeParams
 from tools import workspace
 
 PARAMS = workspace.read_params(workspace.ROOT / "params.yaml")
@@ -33,10 +32,10 @@ def test_grids_are_ones_that_the_graph_accepts(
     study.check()
 
 
+@pytest.mark.usefixtures("tensorflow_set_up")
 @pytest.mark.parametrize("net", ["mlp", "cnn"])
 def test_the_notebook_trains_the_network_of_params(tmp_path: Path, net: str) -> None:
     """With the same weights it gives the same probabilities; its dropout, optimizer and batch are the same."""
-    models.set_up(ComputeParams(threads=1))  # once TensorFlow is in use, the tests of models could not set it up
     params = study.Params.model_validate(PARAMS).models[net]
     images = np.random.default_rng(0).random((2 * params.batch_size, *splits.IMAGE_SHAPE)).astype(np.float16)
     for name in splits.SPLITS[:2]:

@@ -17,16 +17,10 @@ from noisy_mnist import models
 from noisy_mnist.errors import UserError
 from noisy_mnist.params.models import AutoencoderParams, ModelParams
 from noisy_mnist.params.study import Params
-from noisy_mnist.params.train import ComputeParams
 from tools.workspace import ROOT
 
+pytestmark = pytest.mark.usefixtures("tensorflow_set_up")
 STUDY = Params.model_validate(YAML(typ="safe").load(ROOT / "params.yaml"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    """Set TensorFlow up as the stages do."""
-    models.set_up(ComputeParams(threads=1))
 
 
 @pytest.fixture

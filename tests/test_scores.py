@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from noisy_mnist import models, scores
-from noisy_mnist.params.train import ComputeParams
+from noisy_mnist import scores
 
 
 @pytest.fixture(params=range(5))
@@ -68,9 +67,9 @@ def test_class_without_images_has_no_recall() -> None:
     assert np.isnan(recalls[1:]).all()
 
 
+@pytest.mark.usefixtures("tensorflow_set_up")
 @pytest.mark.parametrize("seed", range(3))
 def test_pixel_loss_equals_keras_and_scikit_learn(seed: int) -> None:
-    models.set_up(ComputeParams(threads=1))  # once TensorFlow is in use, the tests of training could not set it up
     rng = np.random.default_rng(seed)
     clean = rng.integers(0, 256, (5, 28, 28), dtype=np.uint8)
     restored = rng.random((5, 28, 28)).astype(np.float32)

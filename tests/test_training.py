@@ -12,9 +12,10 @@ from noisy_mnist import models, noise, training
 from noisy_mnist.errors import UserError
 from noisy_mnist.params.models import AutoencoderParams, ModelParams
 from noisy_mnist.params.noise import DrawParams
-from noisy_mnist.params.train import ComputeParams, FitParams
+from noisy_mnist.params.train import FitParams
 from noisy_mnist.splits import Split
 
+pytestmark = pytest.mark.usefixtures("tensorflow_set_up")
 MLP = [{"dense": 12}, {"dropout": 0.3}, {"dense": 8}, {"dropout": 0.2}]
 CNN = [{"conv": 3, "kernel": 5, "batch_norm": True}, {"pool": 4}, {"dropout": 0.5}]
 DRAW = DrawParams(kind="gaussian", clip=False, seed=5)
@@ -26,12 +27,6 @@ IMAGE_CURVE = {
     "train": training.Examples(NOISY.images[:50], CLEAN.images[:50]),
     "validation": training.Examples(NOISY.images[:30], CLEAN.images[:30]),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    """Set TensorFlow up as the stages do."""
-    models.set_up(ComputeParams(threads=1))
 
 
 def job(layers: list[dict[str, Any]], fresh: float | None = None, **changes: Any) -> training.Training:

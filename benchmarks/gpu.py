@@ -64,13 +64,12 @@ def compared(case: str, rounds: list[Round]) -> Results:
     """Return the results of one precision of a network; the CPU computes in float32."""
     cpu, gpu = [round.cpu for round in rounds], [round.gpu[case] for round in rounds]
     epochs = [cost.epoch for cost in gpu]
-    gains = [100 * (one.accuracy - base.accuracy) for one, base in zip(gpu, cpu, strict=True)]
     return {
         f"gpu.{case}.epoch_seconds": result(epochs, "s"),
         f"gpu.{case}.other_seconds": other(gpu),
         f"gpu.{case}.cpu_other_seconds": other(cpu),
         f"gpu.{case}.speedup": ratios([cost.epoch for cost in cpu], epochs),
-        f"gpu.{case}.accuracy_gain": result(gains, "points"),
+        f"gpu.{case}.accuracy_gain": training.accuracy_gain(gpu, cpu),
     }
 
 

@@ -2,12 +2,29 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.spatial.distance import pdist
 
-from noisy_mnist.noise import generator
-from noisy_mnist.splits import CLASSES
+from noisy_mnist.core.params import Section, Seed
+from noisy_mnist.data.noise import generator
+from noisy_mnist.data.splits import CLASSES, Split, scaled
 
 Array = NDArray[np.float32]
+
+
+class SynthesizeParams(Section):
+    """The section ``synthesize``: how many new digits are made of each class, and from which seed."""
+
+    digits: int = Field(ge=10, le=2000)
+    seed: Seed
+
+
+def codes(trained: Array, labels: NDArray[np.uint8], asked: SynthesizeParams) -> dict[str, Array]:
+    """Return the codes to decode, shape (10 · digits, d): ``new``, like those of each class, and ``from_noise``."""
+    return {
+        "new": by_class(trained, labels, asked.digits, asked.seed),
+        "from_noise": noise(trained.shape[1], CLASSES * asked.digits, asked.seed),
+    }
 
 
 def by_class(codes: Array, labels: NDArray[np.uint8], count: int, seed: int) -> Array:
@@ -37,3 +54,18 @@ def diversity(images: NDArray[np.floating], labels: NDArray[np.uint8]) -> float:
     """
     flat = images.reshape(len(images), -1)
     return float(np.mean([pdist(flat[labels == digit]).mean() for digit in np.unique(labels)]))
+
+
+def score(name: str, images: Split, probabilities: Array) -> dict[str, str | int | float]:
+    """Return how good digits are: images (``name``), n, intended, confidence, diversity.
+
+    images: with the intended digits as labels. probabilities: (n, 10), what a classifier makes of them. intended: the
+    share of images classified as the intended digit. confidence: the mean probability of the most probable class.
+    """
+    return {
+        "images": name,
+        "n": len(images.labels),
+        "intended": float(np.mean(probabilities.argmax(axis=1) == images.labels)),
+        "confidence": float(probabilities.max(axis=1).mean(dtype=np.float64)),
+        "diversity": diversity(scaled(images.images), images.labels),
+    }

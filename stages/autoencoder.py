@@ -4,30 +4,33 @@ from pathlib import Path
 
 import pandas as pd
 
-from noisy_mnist import denoising, files, models, params, splits, tables, training
-from noisy_mnist.params.denoise import AutoencoderNoise, NoiseSeed
-from noisy_mnist.params.models import AutoencoderParams
-from noisy_mnist.params.train import FitParams
-from noisy_mnist.stage import run
+from noisy_mnist.core import files, params, tables
+from noisy_mnist.core.stage import run
+from noisy_mnist.data import copies, splits
+from noisy_mnist.denoising import autoencoder, quality
+from noisy_mnist.denoising.params import AutoencoderParams
+from noisy_mnist.learning import backend, models
+from noisy_mnist.learning.params import ComputeParams, TrainParams
+from noisy_mnist.learning.training import FreshNoise
 
 
-def main() -> None:
+def main(level: str, noise_seed: str) -> None:
     """Read ``data/clean``, write ``models/autoencoder.keras`` and its history in ``data/history``."""
     network = params.read(AutoencoderParams, "autoencoder")
-    level = params.read(AutoencoderNoise, "autoencoder").level
-    draw = denoising.salt_and_pepper(params.read(NoiseSeed, "noise").seed)
-    fit_params = params.read(FitParams, "train")
-    clean = {name: splits.load(Path("data/clean"), name) for name in ("train", "validation")}
-    noisy = {name: denoising.noisy_copy(split, name, draw, level) for name, split in clean.items()}
+    train = params.read(TrainParams, "train")
+    compute = params.read(ComputeParams, "compute")
+    draw = quality.salt_and_pepper(int(noise_seed))
+    clean = {split: splits.load(Path("data/clean"), split) for split in ("train", "validation")}
+    noisy = {split: copies.noisy(part, split, draw, float(level)) for split, part in clean.items()}
 
-    models.set_up(fit_params)
-    backup = Path("backups/history/autoencoder.npz")
-    fresh = training.FreshNoise(draw, level)
-    model, history = denoising.fit(network, fit_params, clean, noisy, fresh, backup)
+    backend.set_up(compute.threads)
+    fresh = FreshNoise(draw, float(level))
+    checkpoint = Path("checkpoints/history/autoencoder.npz")
+    trained, history = autoencoder.train(network, train, compute, clean, noisy, fresh, checkpoint)
 
     tables.write_csv(Path("data/history/autoencoder.csv"), pd.DataFrame(history))
     with files.replacing(Path("models/autoencoder.keras")) as path:
-        models.save(model, path)
+        models.save(trained, path)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from noisy_mnist import files
-from noisy_mnist.params import study
-from noisy_mnist.stage import run
+from noisy_mnist import study
+from noisy_mnist.core import files
+from noisy_mnist.core.stage import run
 
 
 def main() -> None:

@@ -1,39 +1,44 @@
-"""Take the noise of the study away at one scale, with an autoencoder trained on it, and read what is left."""
+"""Denoise the images of the noise study at one scale, with an autoencoder trained on that noise, and classify them."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from noisy_mnist import denoising, models, params, scores, splits, tables, training
-from noisy_mnist.params.models import AutoencoderParams
-from noisy_mnist.params.noise import DrawParams
-from noisy_mnist.params.train import FitParams
-from noisy_mnist.stage import run
+from noisy_mnist.core import params, tables
+from noisy_mnist.core.stage import run
+from noisy_mnist.data import copies, splits
+from noisy_mnist.denoising import autoencoder
+from noisy_mnist.denoising.params import AutoencoderParams
+from noisy_mnist.learning import backend, models, scores
+from noisy_mnist.learning.params import ComputeParams, TrainParams
+from noisy_mnist.learning.training import FreshNoise
 
 
-def main(classifier_name: str, seed: str, scale: str) -> None:
+def main(classifier: str, seed: str, scale: str) -> None:
     """Read clean and noisy images and a classifier of clean images, write ``data/denoise_scale/<scale>``.
 
     That is the history of the autoencoder, ``.csv``, and the classifier's scores on denoised images, ``.json``.
     """
     network = params.read(AutoencoderParams, "autoencoder")
-    fit_params = params.read(FitParams, "train")
-    fresh = training.FreshNoise(params.read(DrawParams, "noise"), float(scale))
-    clean = {name: splits.load(Path("data/clean"), name) for name in ("train", "validation")}
-    noisy = {name: splits.load(Path("data/noisy") / scale, name) for name in splits.SPLITS}
+    train = params.read(TrainParams, "train")
+    compute = params.read(ComputeParams, "compute")
+    folder = Path(f"data/noisy/{scale}")
+    noisy = {split: splits.load(folder, split) for split in splits.SPLITS}
+    clean = {split: splits.load(Path("data/clean"), split) for split in ("train", "validation")}
+    draw = copies.load_draw(folder)
 
-    models.set_up(fit_params)
-    backup = Path("backups/denoise_scale") / f"{scale}.npz"
-    model, history = denoising.fit(network, fit_params, clean, noisy, fresh, backup)
+    backend.set_up(compute.threads)
+    fresh = FreshNoise(draw, float(scale)) if draw else None
+    checkpoint = Path(f"checkpoints/denoise_scale/{scale}.npz")
+    trained, history = autoencoder.train(network, train, compute, clean, noisy, fresh, checkpoint)
 
-    classifier = models.load(Path("models") / classifier_name / f"0-{seed}.keras")
+    model = models.load(Path(f"models/{classifier}/0-{seed}.keras"))
     result = {}
-    for name in ("validation", "test"):
-        denoised = models.predict(model, noisy[name].images)
-        result[name] = scores.report(models.predict(classifier, denoised), noisy[name].labels)
-    output = Path("data/denoise_scale")
-    tables.write_csv(output / f"{scale}.csv", pd.DataFrame(history))
-    tables.write_json(output / f"{scale}.json", result)
+    for split in ("validation", "test"):
+        denoised = models.predict(trained, noisy[split].images)
+        result[split] = scores.report(models.predict(model, denoised), noisy[split].labels)
+    tables.write_csv(Path(f"data/denoise_scale/{scale}.csv"), pd.DataFrame(history))
+    tables.write_json(Path(f"data/denoise_scale/{scale}.json"), result)
 
 
 if __name__ == "__main__":

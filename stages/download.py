@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from noisy_mnist import datasets, params
-from noisy_mnist.params.data import DataParams
-from noisy_mnist.stage import run
+from noisy_mnist.core import params
+from noisy_mnist.core.stage import run
+from noisy_mnist.datasets import download
+from noisy_mnist.datasets.params import DataParams
 
 
 def main() -> None:
@@ -12,9 +13,9 @@ def main() -> None:
     dataset = params.read(DataParams, "data").dataset
     folder = Path("data/raw")
     if dataset == "digits":
-        datasets.write_digits(folder)
+        download.write_digits(folder)
     else:
-        datasets.fetch(datasets.SOURCES[dataset], folder)
+        download.fetch(download.SOURCES[dataset], folder)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,40 @@
-"""Score one trained model on the images of its own scale."""
+"""Score one trained model on images of its own scale, and on the test images of every scale."""
 
 from pathlib import Path
 
 import numpy as np
 
-from noisy_mnist import files, models, params, scores, splits, tables
-from noisy_mnist.params.train import ComputeParams
-from noisy_mnist.stage import run
+from noisy_mnist.core import params, tables
+from noisy_mnist.core.params import Scale
+from noisy_mnist.core.stage import run
+from noisy_mnist.data import copies, splits
+from noisy_mnist.data.params import NoiseParams
+from noisy_mnist.learning import backend, models, scores
+from noisy_mnist.learning.params import ComputeParams
 
 
-def main(model_name: str, scale: str, seed: str) -> None:
-    """Read the model and ``data/noisy/<scale>``, write its scores by split and its test probabilities (n, 10)."""
-    models.set_up(params.read(ComputeParams, "train"))
-    cell = f"{scale}-{seed}"
-    model = models.load(Path("models") / model_name / f"{cell}.keras")
+def main(name: str, scale: str, seed: str) -> None:
+    """Read the model and ``data/clean``, write ``data/scores``: scores of validation and test, accuracy by test scale.
 
-    report = {}
-    for name in splits.SPLITS:
-        split = splits.load(Path("data/noisy") / scale, name)
-        probabilities = models.predict(model, split.images)
-        report[name] = scores.report(probabilities, split.labels)
+    The noise is that of ``data/noisy``, drawn again: so a scale taken out of the study changes no file this depends on.
+    """
+    draw = params.read(NoiseParams, "noise")
+    scales = [str(found) for found in params.read(list[Scale], "grid.scales")]
+    clean = {split: splits.load(Path("data/clean"), split) for split in ("validation", "test")}
 
-    tables.write_json(Path("data/scores") / model_name / f"{cell}.json", report)
-    with files.replacing(Path("data/probabilities") / model_name / f"{cell}.npy") as path, path.open("wb") as file:
-        np.save(file, probabilities, allow_pickle=False)  # of the test split, which comes last
+    backend.set_up(params.read(ComputeParams, "compute").threads)
+    model = models.load(Path(f"models/{name}/{scale}-{seed}.keras"))
+    tested = [("validation", scale), *(("test", found) for found in scales)]
+    reports = {}
+    for split, found in tested:
+        blocks = copies.blocks(clean[split], split, draw, float(found))
+        probabilities = np.concatenate([models.predict(model, block) for block in blocks])
+        reports[split, found] = scores.report(probabilities, clean[split].labels)
+
+    print(f"test accuracy {reports['test', scale]['accuracy']:.4f}")
+    transfer = {found: reports["test", found]["accuracy"] for found in scales}
+    result = {"validation": reports["validation", scale], "test": reports["test", scale], "transfer": transfer}
+    tables.write_json(Path(f"data/scores/{name}/{scale}-{seed}.json"), result)
 
 
 if __name__ == "__main__":

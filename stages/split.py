@@ -2,21 +2,23 @@
 
 from pathlib import Path
 
-from noisy_mnist import datasets, files, params, splits
-from noisy_mnist.params.data import SplitParams
-from noisy_mnist.stage import run
+from noisy_mnist.core import files, params
+from noisy_mnist.core.stage import run
+from noisy_mnist.data import splits
+from noisy_mnist.datasets import download
+from noisy_mnist.datasets.params import SplitParams
 
 
 def main() -> None:
     """Read ``data/raw``, write train, validation and test (uint8) to ``data/clean``."""
-    split_params = params.read(SplitParams, "split")
+    split = params.read(SplitParams, "split")
     raw = Path("data/raw")
-    train, validation = datasets.hold_out(datasets.read(raw, "train"), split_params.validation, split_params.seed)
-    parts = {"train": train, "validation": validation, "test": datasets.read(raw, "test")}
+    train, validation = download.hold_out(download.read(raw, "train"), split.validation, split.seed)
+    parts = {"train": train, "validation": validation, "test": download.read(raw, "test")}
 
     with files.replacing(Path("data/clean")) as folder:
-        for name, split in parts.items():
-            splits.save(folder, name, [split.images], split.labels, split.images.dtype.type)
+        for name, part in parts.items():
+            splits.save(folder, name, [part.images], part.labels, part.images.dtype.type)
 
 
 if __name__ == "__main__":

@@ -4,34 +4,32 @@ from pathlib import Path
 
 import pandas as pd
 
-from noisy_mnist import files, models, params, progress, splits, tables, training
-from noisy_mnist.params.models import ModelParams
-from noisy_mnist.params.noise import DrawParams
-from noisy_mnist.params.train import FitParams
-from noisy_mnist.stage import run
+from noisy_mnist.core import files, params, tables
+from noisy_mnist.core.stage import run
+from noisy_mnist.data import copies, splits
+from noisy_mnist.learning import backend, models, runs
+from noisy_mnist.learning.params import ComputeParams, ModelParams, TrainParams
+from noisy_mnist.learning.training import FreshNoise
 
 
-def main(model_name: str, scale: str, seed: str) -> None:
+def main(name: str, scale: str, seed: str) -> None:
     """Read a noisy copy, train, write ``models/<model>/<scale>-<seed>.keras`` and its history in ``data/history``."""
-    model_params = params.read(ModelParams, f"models.{model_name}")
-    fit_params = params.read(FitParams, "train")
-    noisy = {name: splits.load(Path("data/noisy") / scale, name) for name in ("train", "validation")}
-    curve = training.curve(noisy["train"], noisy["validation"], fit_params.curve_images)
-    examples, fresh = noisy["train"], None
-    if model_params.fresh_noise:
-        examples = splits.load(Path("data/clean"), "train")
-        fresh = training.FreshNoise(params.read(DrawParams, "noise"), float(scale))
+    model = params.read(ModelParams, f"models.{name}")
+    train = params.read(TrainParams, "train")
+    compute = params.read(ComputeParams, "compute")
+    folder = Path(f"data/noisy/{scale}")
+    noisy = {split: splits.load(folder, split) for split in ("train", "validation")}
+    clean = splits.load(Path("data/clean"), "train")
+    draw = copies.load_draw(folder)
 
-    models.set_up(fit_params)
-    job = training.classification(model_name, model_params, fit_params, int(seed), examples, fresh)
-    cell = Path(model_name) / f"{scale}-{seed}"
-    backup = Path("backups/history") / f"{cell}.npz"
-    with progress.epochs(model_params.epochs) as report:
-        model, history = training.fit(job, curve, backup, report)
+    backend.set_up(compute.threads)
+    fresh = FreshNoise(draw, float(scale)) if draw else None
+    checkpoint = Path(f"checkpoints/history/{name}/{scale}-{seed}.npz")
+    trained, history = runs.classifier(name, model, train, compute, int(seed), noisy, clean, fresh, checkpoint)
 
-    tables.write_csv(Path("data/history") / f"{cell}.csv", pd.DataFrame(history))
-    with files.replacing(Path("models") / f"{cell}.keras") as path:
-        models.save(model, path)
+    tables.write_csv(Path(f"data/history/{name}/{scale}-{seed}.csv"), pd.DataFrame(history))
+    with files.replacing(Path(f"models/{name}/{scale}-{seed}.keras")) as path:
+        models.save(trained, path)
 
 
 if __name__ == "__main__":

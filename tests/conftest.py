@@ -23,9 +23,9 @@ TINY_MODEL = {
 TINY_CNN = {**TINY_MODEL, "layers": [{"conv": 4, "kernel": 3, "batch_norm": True}, {"pool": 4}], "fresh_noise": True}
 TINY = {
     "data.dataset": "digits",
-    "noise.scales": [0, 0.5],
-    "train.models": ["tiny", "tiny_fresh"],
-    "train.seeds": [0],
+    "grid.scales": [0, 0.5],
+    "grid.models": ["tiny", "tiny_fresh"],
+    "grid.seeds": [0],
     "train.curve_images": 100,
     "models.tiny": TINY_MODEL,
     "models.tiny_fresh": TINY_CNN,
@@ -37,7 +37,7 @@ TINY = {
     "autoencoder.decoder": [16],
     "autoencoder.epochs": 2,
     "denoise.classifier": "tiny_fresh",
-    "denoise.levels": [0, 0.2, 0.5, 1],
+    "denoise.levels": 5,
     "denoise.control_levels": [0.5],
     "synthesize.digits": 10,
     "figures.scale": 0.5,
@@ -91,10 +91,9 @@ def git(folder: Path, *words: str) -> str:
 @pytest.fixture(scope="session")
 def tensorflow_set_up() -> None:
     """Set TensorFlow up as the stages do: once it is in use in a process, no other test there could."""
-    from noisy_mnist import models  # it takes seconds, and most tests do without
-    from noisy_mnist.params.train import ComputeParams
+    from noisy_mnist.learning import backend  # it takes seconds, and most tests do without
 
-    models.set_up(ComputeParams(threads=1))
+    backend.set_up(threads=1)
 
 
 @pytest.fixture(scope="session")

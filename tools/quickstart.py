@@ -12,9 +12,9 @@ from tools.command import call, run
 FOLDER = workspace.ROOT / "quickstart"
 CHANGES = {
     "data.dataset": "digits",
-    "noise.scales": [0, 0.5, 1],
-    "train.models": ["mlp", "cnn"],
-    "train.seeds": [0],
+    "grid.scales": [0, 0.5, 1],
+    "grid.models": ["mlp", "cnn"],
+    "grid.seeds": [0],
     "weight_decay.penalties": ["kernel"],
     "weight_decay.factors": [0, 0.0001],
     "weight_decay.seeds": [0],

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
 
-from noisy_mnist.errors import UserError
+from noisy_mnist.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = [Path(name) for name in ("dvc.lock", "metrics", "plots", "reproduction", ".dvc/results")]
@@ -54,15 +53,11 @@ def read_params(path: Path) -> dict[str, Any]:
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:
     """Set dotted keys of a params file and leave all else, its comments included, as it is."""
     yaml = YAML()
-    yaml.width = 120
     params = yaml.load(path)
     for key, value in changes.items():
         *parents, last = key.split(".")
         section = params
         for parent in parents:
             section = section[parent]
-        if isinstance(value, list):  # on one line, as it was: a comment behind it would break the file otherwise
-            value = CommentedSeq(value)
-            value.fa.set_flow_style()
         section[last] = value
     yaml.dump(params, path)

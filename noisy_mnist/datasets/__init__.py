@@ -1,0 +1,1 @@
+"""Where the images come from: mirrors, the IDX format, the validation split."""

@@ -1,0 +1,181 @@
+"""The data sets: where their four IDX files come from, and how they are read."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pooch
+from numpy.typing import NDArray
+from requests.exceptions import RequestException
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.data.splits import CLASSES, IMAGE_SHAPE, Split
+from noisy_mnist.datasets import idx
+
+IMAGES = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
+LABELS = {"train": "train-labels-idx1-ubyte.gz", "test": "t10k-labels-idx1-ubyte.gz"}
+FILES = (IMAGES["train"], LABELS["train"], IMAGES["test"], LABELS["test"])
+
+# The environment variable that names the user's own mirror: a URL, a file:// URL or a folder.
+MIRROR_VARIABLE = "MNIST_MIRROR"
+ATTEMPTS = 3
+# The size of the test split of `digits`, a fifth of its 1,797 images.
+DIGITS_TEST = 360
+
+
+@dataclass(frozen=True)
+class Source:
+    """Mirrors, tried in turn, and the digest of each file."""
+
+    mirrors: tuple[str, ...]
+    digests: Mapping[str, str]
+
+
+def _digests(algorithm: str, *values: str) -> dict[str, str]:
+    """Return the digests of FILES, in that order, as pooch writes them."""
+    return {name: f"{algorithm}:{value}" for name, value in zip(FILES, values, strict=True)}
+
+
+# SHA-256 of MNIST's four files; MD5 of the other two data sets as their authors publish them.
+SOURCES = {
+    "mnist": Source(
+        (
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        _digests(
+            "sha256",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    ),
+    "fashion_mnist": Source(
+        ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        _digests(
+            "md5",
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
+    ),
+    "kmnist": Source(
+        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        _digests(
+            "md5",
+            "bdb82020997e1d708af4cf47b453dcf7",
+            "e144d726b3acfaa3e44228e80efcd344",
+            "5c965bf0a639b31b8f53240b1b52f4d7",
+            "7320c461ea6c1c855c0b718fb2a4b134",
+        ),
+    ),
+}
+
+
+def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
+    """Bring the four files of ``source`` into ``folder``; a file that is there with the right digest stays.
+
+    MNIST_MIRROR is tried first, then each mirror in turn, ATTEMPTS times with growing pauses. A download goes to a
+    temporary name and is moved into place once its digest is right. timeout: seconds without a byte.
+    Raises UserError, naming what went wrong at each mirror, if a file cannot be had.
+    """
+    own = os.environ.get(MIRROR_VARIABLE)
+    mirrors = [own, *source.mirrors] if own else list(source.mirrors)
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.name not in FILES:  # the partial download of a killed run: DVC would cache it with the folder
+                path.unlink()
+    for name in FILES:
+        problems = []
+        for mirror in mirrors:
+            try:
+                _fetch_one(mirror, name, source.digests[name], folder, timeout)
+                break
+            except (RequestException, OSError, ValueError) as error:
+                problems.append(f"  {mirror}: {error}")
+        else:
+            raise UserError(
+                f"could not get {name} from any mirror:\n" + "\n".join(problems) + "\n"
+                f"Check the network, or set {MIRROR_VARIABLE} to a URL or a folder that holds {', '.join(FILES)}"
+            )
+
+
+def _fetch_one(mirror: str, name: str, digest: str, folder: Path, timeout: float) -> None:
+    """Fetch one file from one mirror. Raises what pooch, requests or the file system raise."""
+    parts = urlsplit(mirror)
+    remote = parts.scheme in ("http", "https")
+    local = Path(unquote(parts.path)) if parts.scheme == "file" else Path(mirror)
+
+    def downloader(url: str, output_file: str, store: pooch.Pooch) -> None:
+        if remote:
+            pooch.HTTPDownloader(progressbar=True, timeout=timeout)(url, output_file, store)
+        else:
+            shutil.copyfile(local / name, output_file)
+        Path(output_file).chmod(0o644)  # a temporary file can be read by its owner alone
+
+    attempts = ATTEMPTS if remote else 1
+    base = mirror.rstrip("/") + "/"
+    store = pooch.create(path=folder, base_url=base, registry={name: digest}, retry_if_failed=attempts - 1)
+    store.fetch(name, downloader=downloader)
+
+
+def write_digits(folder: Path) -> None:
+    """Write scikit-learn's ``digits`` (1,797 handwritten digits, 8×8, UCI) as the same four IDX files.
+
+    Each pixel becomes 3×3, with a margin of 2 on every side; grey values 0 to 16 become 0 to 255. A stratified fifth
+    is the test split, the same one always.
+    """
+    digits = load_digits()
+    small = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    large = np.pad(small.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))
+    labels = digits.target.astype(np.uint8)
+    parts = train_test_split(large, labels, test_size=DIGITS_TEST, stratify=labels, random_state=0)
+    train_images, test_images, train_labels, test_labels = parts
+    for name, array in zip(FILES, (train_images, train_labels, test_images, test_labels), strict=True):
+        with files.replacing(folder / name) as path:
+            idx.write(path, array)
+
+
+def read(folder: Path, split: str) -> Split:
+    """Return the ``train`` or ``test`` images (n, 28, 28) and labels (n,) of the IDX files in ``folder``.
+
+    Raises UserError if a file is damaged or the two do not belong together.
+    """
+    images = idx.read(folder / IMAGES[split], dimensions=3)
+    labels = idx.read(folder / LABELS[split], dimensions=1)
+    if images.shape[1:] != IMAGE_SHAPE:
+        raise UserError(f"{folder / IMAGES[split]}: expected images of 28×28, found {images.shape[1:]}")
+    if len(images) != len(labels):
+        raise UserError(f"{folder}: {len(images)} {split} images but {len(labels)} labels: delete both, download again")
+    if len(labels) and labels.max() >= CLASSES:
+        raise UserError(f"{folder / LABELS[split]}: expected labels from 0 to 9, found {labels.max()}")
+    return Split(images, labels)
+
+
+def hold_out(whole: Split, share: float, seed: int) -> tuple[Split, Split]:
+    """Divide a split at random into (training, validation), with ``share`` of every class in validation.
+
+    Raises UserError if a class would be left without training or validation images.
+    """
+    present = np.unique(whole.labels)
+    expected = f"Expected at least one image of each of the {len(present)} classes on both sides"
+    problem = f"params.yaml: split.validation: found {share} for {len(whole.labels)} images. {expected}"
+    try:
+        positions: tuple[NDArray[np.int64], NDArray[np.int64]] = tuple(
+            train_test_split(np.arange(len(whole.labels)), test_size=share, stratify=whole.labels, random_state=seed)
+        )
+    except ValueError:
+        raise UserError(problem) from None
+    parts = [Split(whole.images[chosen], whole.labels[chosen]) for chosen in positions]
+    if any(len(np.unique(part.labels)) < len(present) for part in parts):
+        raise UserError(problem)
+    return parts[0], parts[1]

@@ -1,0 +1,1 @@
+"""From the results of single runs to metrics, tables and figures."""

@@ -20,16 +20,13 @@ setup: .venv/installed  ## Install everything from requirements.lock into .venv
 quickstart: setup  ## Run the real graph on a small offline data set, in quickstart/, in a few minutes
 	python -m tools.quickstart
 
-repro: setup  ## Run the full study on MNIST: dvc repro, waiting for locks and mending what a killed run left
+repro: setup  ## Run the full study on MNIST: dvc repro, waiting for locks and recovering from a killed run
 	python -m tools.repro
 
 repro-parallel: setup  ## Run the full study with a stage on each core; ARGS="--scheduler tcp://..." on other machines
 	python -m tools.parallel $(ARGS)
 
-extend: setup  ## Run what params.yaml adds to the committed results, such as a model, and train none of them again
-	python -m tools.extend
-
-publish: setup  ## Put the small results of all trainings where git keeps them and extend finds them
+publish: setup  ## Put the small results into .dvc/results, where git keeps them and 'dvc pull' finds them
 	python -m tools.publish
 
 plots: setup  ## Write dvc_plots/index.html, which needs no network; REV="main ..." draws revisions beside the workspace
@@ -59,4 +56,4 @@ lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
 audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
 	pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-.PHONY: audit bench help setup quickstart repro repro-parallel extend publish plots verify repair prune test check lock
+.PHONY: audit bench help setup quickstart repro repro-parallel publish plots verify repair prune test check lock

@@ -10,21 +10,21 @@ from typing import Any
 
 from dask.system import CPU_COUNT
 
-from benchmarks import full_study, gpu, growth, many_images, noise, parallel, training
+from benchmarks import full_study, gpu, growth, many_images, noise_speed, scaling, training_speed
 from benchmarks.measure import BFLOAT16, Results, cpu_info
-from noisy_mnist import tables
-from noisy_mnist.errors import UserError
+from noisy_mnist.core import tables
+from noisy_mnist.core.errors import UserError
 from tools.command import run
 
 RESULTS = Path("benchmarks/results.json")
 PARTS: dict[str, Callable[[], Iterator[Results]]] = {
-    "noise": noise.main,
+    "noise": noise_speed.main,
     "memory": many_images.main,
-    "train": training.main,
+    "train": training_speed.main,
     "graph": growth.main,
     "study": full_study.main,
-    "parallel": parallel.two,
-    "workers": parallel.many,
+    "parallel": scaling.two,
+    "workers": scaling.many,
     "gpu": gpu.main,
 }
 
@@ -49,14 +49,14 @@ def main(*parts: str) -> None:
 def earlier() -> dict[str, Any]:
     """Return the results of earlier runs. Raises UserError if the file is damaged."""
     try:
-        found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        results: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     except ValueError as error:
         raise UserError(f"{RESULTS} is damaged ({error}): 'git checkout {RESULTS}' brings it back") from None
-    return found
+    return results
 
 
 def machine() -> str:
-    """Return what the figures depend on: processor, cores, and the versions of what computes."""
+    """Return what the figures depend on: processor, cores, and the versions of the libraries that compute."""
     cpu = cpu_info()
     model = re.search(r"model name\s*: (.*)", cpu)
     best = next((name for name in (BFLOAT16, "avx512f", "avx2") if name in cpu), "")

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import stubs
+from benchmarks import full_graph, stubs
 from benchmarks.measure import REPETITIONS, Results, Run, command, ratios, result
 from tools import workspace
 
 EPOCHS = 2
-# What one download takes is the network's. Summarize and figures need every cell, and take seconds.
+# The time of a download is the network's. Summarize and figures need all runs, and take seconds.
 NOT_TIMED = ("download", "summarize", "figures")
-SCORING = ("evaluate", "transfer")
+SCORING = "evaluate"
 
 
 @dataclass(frozen=True)
@@ -39,58 +39,51 @@ class Cost:
 
 
 def main() -> Iterator[Results]:
-    """Find which stages a change reaches, time one cell of each kind on the real data, and add up all at all epochs.
+    """Find which stages a change reaches, time one stage of each kind on the real data, and add up all at all epochs.
 
-    Training is the epochs, each with the scores that it ends with and its backup. All else is overhead: the scoring of
-    trained models, dvc, starting and setting up stages, reading. What dvc takes in a small graph counts in each stage
-    and, with what the full one takes, once more.
+    Training is the epochs, each with the scores that it ends with and its checkpoint. All else is overhead: the scoring
+    of trained models, dvc, starting and setting up stages, reading. What dvc takes in a small graph counts in each
+    stage and, with what the full one takes, once more.
     """
+    graph = full_graph.finished()
+    reached = {"everything": reach(graph.folder, graph.first)}
+    changes = possible_changes(reached["everything"].params)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        everything = folder / "everything"
-        stubs.create(everything, {})
-        reached = {"everything": reach(everything)}
-        noop = [reach(everything).seconds for _ in range(REPETITIONS)]
-        yield {
-            "graph.stub_seconds": result([reached["everything"].seconds], "s"),
-            "graph.noop_seconds": result(noop, "s"),
-        }
-        changes = possible_changes(reached["everything"].params)
         for change, keys in changes.items():
-            shutil.copytree(everything, folder / change, symlinks=True)
-            workspace.change_params(folder / change / "params.yaml", keys)
-            reached[change] = reach(folder / change)
-    rounds = [{change: spent(what, each) for change, what in reached.items()} for each in costs()]
+            folder = Path(name) / change
+            shutil.copytree(graph.folder, folder, symlinks=True)
+            workspace.change_params(folder / "params.yaml", keys)
+            reached[change] = reach(folder, stubs.repro(folder))
+    rounds = [{change: spent(part, each) for change, part in reached.items()} for each in costs()]
     study = [times["everything"] for times in rounds]
     full = [sum(parts.values()) for parts in study]
     shares = {
         "overhead": [sum(parts.values()) - parts["training"] for parts in study],
         "scoring": [parts["scoring"] for parts in study],
         "dvc": [parts["dvc"] for parts in study],
-        "noop": noop,
+        "noop": [noop.seconds for noop in graph.noops],
         **{change: [sum(times[change].values()) for times in rounds] for change in changes},
     }
     yield {
         "graph.full_hours": result([seconds / 3600 for seconds in full], "h"),
-        **{f"graph.{name}_share": ratios(some, full, "share") for name, some in shares.items()},
+        **{f"graph.{name}_share": ratios(seconds, full, "share") for name, seconds in shares.items()},
     }
 
 
 def possible_changes(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return one changed parameter, one more scale and one more seed."""
-    scales, seeds = params["noise"]["scales"], params["train"]["seeds"]
+    scales, seeds = params["grid"]["scales"], params["grid"]["seeds"]
     return {
         "one_parameter": {"models.mlp.epochs": params["models"]["mlp"]["epochs"] + 1},
-        "one_scale": {"noise.scales": [*scales, max(scales) + 1]},
-        "one_seed": {"train.seeds": [*seeds, max(seeds) + 1]},
+        "one_scale": {"grid.scales": [*scales, max(scales) + 1]},
+        "one_seed": {"grid.seeds": [*seeds, max(seeds) + 1]},
     }
 
 
-def reach(folder: Path) -> Reach:
-    """Run what has changed in a workspace of stubs."""
-    run = command([*stubs.DVC, "repro"], folder)
+def reach(folder: Path, run: Run) -> Reach:
+    """Return what a run of ``dvc repro`` in a workspace of stubs has reached."""
     params = workspace.read_params(folder / "params.yaml")
-    return Reach(Counter(kind(name) for _, name in started(run)), run.seconds, params)
+    return Reach(Counter(kind(name) for _, name in stubs.started(run)), run.seconds, params)
 
 
 def costs() -> Iterator[dict[str, Cost]]:
@@ -107,38 +100,33 @@ def costs() -> Iterator[dict[str, Cost]]:
         for _ in range(REPETITIONS):
             run = command([*stubs.DVC, "repro", *again, *one_of_each.values()], folder)
             yield {name: cost for name, cost in timed(run) if name in one_of_each}
-            shutil.rmtree(folder / "backups")  # or the next training would go on from its last epoch
+            shutil.rmtree(folder / "checkpoints")  # or the next training would resume from its last epoch
             again = ["--force", "--single-item"]
 
 
 def timed(run: Run) -> Iterator[tuple[str, Cost]]:
     """Yield the cost of every kind of stage that ``dvc repro`` has run."""
-    for (begin, name), (end, _) in itertools.pairwise([*started(run), (run.seconds, "")]):
+    for (begin, name), (end, _) in itertools.pairwise([*stubs.started(run), (run.seconds, "")]):
         ends = [second for second, line in run.lines if begin < second < end and re.match(r"epoch \d+/", line)]
         epoch = statistics.median(after - before for before, after in itertools.pairwise(ends)) if ends else 0.0
         yield kind(name), Cost(end - begin, epoch)
 
 
-def started(run: Run) -> list[tuple[float, str]]:
-    """Return the stages that ``dvc repro`` has run, each with the second when it began."""
-    return [(second, found[1]) for second, line in run.lines if (found := re.match(r"Running stage '(.+)':", line))]
-
-
 def kind(stage: str) -> str:
-    """Return what the cost of a stage depends on: its name, and for a cell of a grid its model or penalty."""
+    """Return what the cost of a stage depends on: its name, and for a run of a grid its model or penalty."""
     name, _, item = stage.partition("@")
-    return f"{name}@{item.split('-')[0]}" if name in ("train", *SCORING, "weight_decay") else name
+    return f"{name}@{item.split('-')[0]}" if name in ("train", SCORING, "weight_decay") else name
 
 
 def spent(reach: Reach, costs: dict[str, Cost]) -> dict[str, float]:
     """Return the seconds of all stages that a change reaches, by what they are spent on."""
-    found = {"training": 0.0, "scoring": 0.0, "dvc": reach.seconds, "else": 0.0}
+    seconds = {"training": 0.0, "scoring": 0.0, "dvc": reach.seconds, "else": 0.0}
     for name, number in reach.stages.items():
         if name in costs:
-            found["training"] += number * epochs(name, reach.params) * costs[name].epoch
+            seconds["training"] += number * epochs(name, reach.params) * costs[name].epoch
             other = "scoring" if name.startswith(SCORING) else "else"
-            found[other] += number * (costs[name].stage - EPOCHS * costs[name].epoch)
-    return found
+            seconds[other] += number * (costs[name].stage - EPOCHS * costs[name].epoch)
+    return seconds
 
 
 def epochs(kind: str, params: dict[str, Any]) -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from benchmarks import training
+from benchmarks import training_speed
 from benchmarks.measure import REPETITIONS, Result, Results, command, ratios, result
-from benchmarks.training import FLOAT32, Cost, Net
+from benchmarks.training_speed import FLOAT32, Cost, Net
 from tools import workspace
 
 EPOCHS = 3  # the first is left out, the median of the others is that of an epoch
@@ -36,8 +36,8 @@ def main() -> Iterator[Results]:
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        training.prepare(folder)
-        for net in training.NETS:
+        training_speed.prepare(folder)
+        for net in training_speed.NETS:
             short = replace(net, epochs=EPOCHS)
             rounds = [trained(folder, short, seed) for seed in range(REPETITIONS)]
             for case in net.precisions:
@@ -52,11 +52,11 @@ def card() -> str:
 
 def trained(folder: Path, net: Net, seed: int) -> Round:
     """Train a network by all ways."""
-    training.configure(folder, net, FLOAT32)
-    round = Round(training.ours(folder, net, seed), {})
+    training_speed.configure(folder, net, FLOAT32)
+    round = Round(training_speed.ours(folder, net, seed), {})
     for case, precision in net.precisions.items():
-        training.configure(folder, net, precision)
-        round.gpu[case] = training.ours(folder, net, seed, gpu=True)
+        training_speed.configure(folder, net, precision)
+        round.gpu[case] = training_speed.ours(folder, net, seed, gpu=True)
     return round
 
 
@@ -69,7 +69,7 @@ def compared(case: str, rounds: list[Round]) -> Results:
         f"gpu.{case}.other_seconds": other(gpu),
         f"gpu.{case}.cpu_other_seconds": other(cpu),
         f"gpu.{case}.speedup": ratios([cost.epoch for cost in cpu], epochs),
-        f"gpu.{case}.accuracy_gain": training.accuracy_gain(gpu, cpu),
+        f"gpu.{case}.accuracy_gain": training_speed.accuracy_gain(gpu, cpu),
     }
 
 

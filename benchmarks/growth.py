@@ -1,4 +1,4 @@
-"""How dvc's own cost grows with the number of cells of the grid."""
+"""How dvc's own cost grows with the graph: that of params.yaml, and noise studies of more and more grid points."""
 
 import json
 import re
@@ -9,37 +9,33 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from benchmarks import stubs
-from benchmarks.measure import Results, command, result
+from benchmarks import full_graph, stubs
+from benchmarks.measure import Results, Run, result
 from tools import workspace
 
-CELLS = (50, 100, 200, 400)
-SHORTER = 100  # cells of the grid that has shorter entries in dvc.lock
+# A grid point is a training with its scoring: two stages.
+POINTS = (50, 100, 200, 400)
 SCALES = [0, 0.5]
-STAGES = 3 * len(SCALES) + 1  # of one more seed: train, evaluate and transfer of each scale, and check
-SMALL = {**stubs.ONE_MODEL, "noise.scales": SCALES, "train.seeds": [0]}
+SMALL = {**stubs.ONE_MODEL, "grid.scales": SCALES, "grid.seeds": [0]}
 
 
 def main() -> Iterator[Results]:
-    """Measure a grid of each size, and one of SHORTER cells, whose entries in dvc.lock are shorter.
-
-    In that, each stage depends on the library's folder, which is one digest, and not on the files it imports.
-    """
-    for cells in CELLS:
-        yield grid(cells, f"graph.{cells}_cells")
-    yield grid(SHORTER, f"graph.{SHORTER}_cells_one_folder", code="noisy_mnist")
+    """Measure the full graph, and then a grid of each size."""
+    yield full_graph.results(full_graph.finished())
+    for points in POINTS:
+        yield grid(points)
 
 
-def grid(cells: int, named: str, code: str | None = None) -> Results:
+def grid(points: int) -> Results:
     """Measure a grid with nothing to do, and then with one more seed to run, stubs in place of all stages.
 
-    Only seed 0 has run: to run all would take hours, so the others are copies of it. code: a folder that stages
-    depend on in place of the files in it, if given.
+    The costs are CPU seconds of dvc and of the stubs it runs: other work on the machine hardly changes them. Only seed
+    0 has run: to run all would take hours, so the others are copies of it.
     """
-    seeds = cells // len(SCALES)
+    seeds = points // len(SCALES)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        stubs.create(folder, SMALL, code=code)
+        stubs.create(folder, SMALL)
         repro(folder)
         copy(folder, range(1, seeds))
         use(folder, seeds)
@@ -47,11 +43,11 @@ def grid(cells: int, named: str, code: str | None = None) -> Results:
         size = (folder / "dvc.lock").stat().st_size / 1000
         noop = repro(folder)
         use(folder, seeds + 1)
-        added = (repro(folder) - noop) / STAGES
+        added = stubs.cost_of_stage(repro(folder), noop)
     return {
-        f"{named}_lock_kb": result([size], "kB"),
-        f"{named}_noop_seconds": result([noop], "s"),
-        f"{named}_stage_seconds": result([added], "s / stage"),
+        f"graph.{points}_points_lock_kb": result([size], "kB"),
+        f"graph.{points}_points_noop_cpu_seconds": result([noop.cpu_seconds], "s"),
+        f"graph.{points}_points_stage_cpu_seconds": result([added], "s / stage"),
     }
 
 
@@ -73,9 +69,9 @@ def copy(folder: Path, seeds: Iterable[int]) -> None:
 
 def use(folder: Path, seeds: int) -> None:
     """Set the number of seeds."""
-    workspace.change_params(folder / "params.yaml", {"train.seeds": list(range(seeds))})
+    workspace.change_params(folder / "params.yaml", {"grid.seeds": list(range(seeds))})
 
 
-def repro(folder: Path) -> float:
-    """Return the seconds of ``dvc repro`` of the cells."""
-    return command([*stubs.DVC, "repro", "--quiet", "evaluate", "transfer"], folder).seconds
+def repro(folder: Path) -> Run:
+    """Run ``dvc repro`` of the grid points."""
+    return stubs.repro(folder, "evaluate")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Results, command, folder_on_disk, result
-from noisy_mnist import splits
+from noisy_mnist.data import splits
 from tools import workspace
 
 IMAGES = {"60k": 60_000, "8m": 8_100_000}
@@ -43,7 +43,7 @@ def main() -> Iterator[Results]:
         }
 
 
-def peak_mb(words: list[str], folder: Path) -> float:
+def peak_mb(arguments: list[str], folder: Path) -> float:
     """Return the largest resident set of a Python process."""
-    run = command([sys.executable, "-c", PEAK, sys.executable, *words], folder)
+    run = command([sys.executable, "-c", PEAK, sys.executable, *arguments], folder)
     return int(run.lines[-1][1]) * UNIT / 1e6

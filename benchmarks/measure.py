@@ -1,5 +1,6 @@
 """What all benchmarks share: results with their spread, both sides of a ratio in turn, and a command's cost."""
 
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -8,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from noisy_mnist.errors import UserError
+from noisy_mnist.core.errors import UserError
 from tools import workspace
 
 REPETITIONS = 5
@@ -60,28 +61,39 @@ def ratios(one: Sequence[float], other: Sequence[float], unit: str = "ratio") ->
 
 @dataclass(frozen=True)
 class Run:
-    """A command that has run: its seconds, and what it wrote, a line at a time with the second of each."""
+    """A command that has run: its cost, and what it wrote, a line at a time with the second of each.
+
+    seconds: from its start to its end. cpu_seconds: user and system, of the command and of all processes that it and
+    they have waited for; other work on the machine hardly changes them.
+    """
 
     seconds: float
+    cpu_seconds: float
     lines: list[tuple[float, str]]
 
 
-def command(words: Sequence[str], folder: Path, gpu: bool = False) -> Run:
+def command(arguments: Sequence[str], folder: Path, gpu: bool = False) -> Run:
     """Run a command in a folder and return its cost. Raises UserError if it fails.
 
-    gpu: whether it may use one.
+    gpu: whether it may use one. No two commands may run at a time: the CPU seconds are of all child processes.
     """
-    began = time.perf_counter()
+    began, used = time.perf_counter(), cpu_of_children()
     environment = workspace.environment() | ({} if gpu else CPU_ONLY)
     with subprocess.Popen(
-        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        arguments, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         lines = [(time.perf_counter() - began, line.rstrip()) for line in process.stdout or []]
     took = time.perf_counter() - began
     if process.returncode:
-        said = "\n".join(line for _, line in lines[-8:])
-        raise UserError(f"'{' '.join(words)}' ended with status {process.returncode}:\n{said}")
-    return Run(took, lines)
+        last = "\n".join(line for _, line in lines[-8:])
+        raise UserError(f"'{' '.join(arguments)}' ended with status {process.returncode}:\n{last}")
+    return Run(took, cpu_of_children() - used, lines)
+
+
+def cpu_of_children() -> float:
+    """Return the CPU seconds, user and system, of all child processes that have ended, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def folder_on_disk() -> tempfile.TemporaryDirectory[str]:
@@ -92,5 +104,5 @@ def folder_on_disk() -> tempfile.TemporaryDirectory[str]:
 
 
 def cpu_info() -> str:
-    """Return what Linux tells of the processor, nothing elsewhere."""
+    """Return what Linux reports of the processor, nothing elsewhere."""
     return Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""

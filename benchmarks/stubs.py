@@ -1,17 +1,19 @@
-"""The real graph with a stub in place of every stage: what is left is what dvc, or another engine, takes for itself."""
+"""The real graph with a stub in place of every stage: its cost is that of dvc, or of another engine, alone."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from benchmarks.measure import Run, command
 from tools import workspace
 
 DVC = [sys.executable, "-m", "dvc"]
-# Changes that leave one model, whatever the scales are: they always hold 0.
-ONE_MODEL = {"train.models": ["mlp"], "denoise.classifier": "mlp", "figures.scale": 0}
-# It writes its outputs, folders too, other bytes each time, and starts in no time.
+# Changes of params.yaml that leave one model, whatever the scales are: they always hold 0.
+ONE_MODEL = {"grid.models": ["mlp"], "denoise.classifier": "mlp", "figures.scale": 0}
+# It writes its outputs, files and folders, each time with new bytes, in some hundredths of a second.
 STUB = """#!/bin/sh
 bytes() { od -An -N8 -tx1 /dev/urandom; }
 for path in "$@"; do
@@ -24,11 +26,10 @@ done
 """
 
 
-def create(folder: Path, changes: dict[str, Any], training: float = 0, code: str | None = None) -> None:
+def create(folder: Path, changes: dict[str, Any], training: float = 0) -> None:
     """Make a workspace whose stages keep their dependencies, params and outputs, but only write the latter.
 
-    training: seconds that each stage ``train`` sleeps before that. code: a folder that stages depend on in place of the
-    files in it, if given.
+    training: seconds that each stage ``train`` sleeps before that.
     """
     workspace.create(folder, changes)
     stub = folder / "stub.sh"
@@ -38,13 +39,31 @@ def create(folder: Path, changes: dict[str, Any], training: float = 0, code: str
     yaml.width = 10_000
     graph = yaml.load(folder / "dvc.yaml")
     for name, stage in graph["stages"].items():
-        outs = [
-            out if isinstance(out, str) else next(iter(out))
-            for kind in ("outs", "metrics")
-            for out in stage.get(kind, [])
-        ]
-        first = f"sleep {training} && " if name == "train" and training else ""
-        if code:
-            stage["deps"] = [code, *(path for path in stage["deps"] if not path.startswith(f"{code}/"))]
-        stage["cmd"] = first + " ".join(["./stub.sh", *outs])
+        sleep = f"sleep {training} && " if name == "train" and training else ""
+        stage["cmd"] = sleep + " ".join(["./stub.sh", *outputs(stage)])
     yaml.dump(graph, folder / "dvc.yaml")
+
+
+def outputs(stage: dict[str, Any]) -> list[str]:
+    """Return the paths of all outputs of a stage in dvc.yaml, those of metrics too.
+
+    Each is listed as a path, or as a mapping from the path to its options.
+    """
+    listed = [*stage.get("outs", []), *stage.get("metrics", [])]
+    return [out if isinstance(out, str) else next(iter(out)) for out in listed]
+
+
+def repro(folder: Path, *targets: str) -> Run:
+    """Run what has changed in a workspace, or what the targets need, with ``dvc repro``."""
+    return command([*DVC, "repro", *targets], folder)
+
+
+def started(run: Run) -> list[tuple[float, str]]:
+    """Return the stages that ``dvc repro`` has run, each with the second when it began."""
+    matches = [(second, re.match(r"Running stage '(.+)':", line)) for second, line in run.lines]
+    return [(second, match[1]) for second, match in matches if match]
+
+
+def cost_of_stage(run: Run, noop: Run) -> float:
+    """Return dvc's own CPU seconds for each stage of a run, beyond those of a run with nothing to do."""
+    return (run.cpu_seconds - noop.cpu_seconds) / len(started(run))

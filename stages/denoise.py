@@ -13,14 +13,11 @@ from noisy_mnist.denoising.params import evenly_spaced
 from noisy_mnist.learning import backend, models
 from noisy_mnist.learning.params import ComputeParams
 
-SHOWN = 3
-
 
 def main(classifier: str, seed: str, count: str, noise_seed: str) -> None:
-    """Read clean test images, autoencoder and classifier, write ``data/denoise``.
+    """Read test images, autoencoder and classifier, write scores, gains and images to ``data/denoise``.
 
-    Its files: ``scores.csv``, ``gains.csv`` (accuracy on denoised minus that on noisy images), and ``images.npy``,
-    the first test images noisy and denoised, float16 (2, levels, SHOWN, 28, 28).
+    The images are the first test images, noisy and denoised, float16 (2, levels, 3, 28, 28).
     """
     draw = quality.salt_and_pepper(int(noise_seed))
     test = splits.load(Path("data/clean"), "test")
@@ -33,7 +30,7 @@ def main(classifier: str, seed: str, count: str, noise_seed: str) -> None:
         rows, gain, images = levels.compare(level, test, draw, autoencoder, model)
         scores += rows
         gains.append(gain)
-        shown.append([part[:SHOWN].astype(np.float16) for part in images])
+        shown.append([part[:3].astype(np.float16) for part in images])
 
     with files.replacing(Path("data/denoise")) as folder:
         folder.mkdir()

@@ -15,10 +15,7 @@ from noisy_mnist.learning.training import FreshNoise
 
 
 def main(classifier: str, seed: str, scale: str) -> None:
-    """Read clean and noisy images and a classifier of clean images, write ``data/denoise_scale/<scale>``.
-
-    That is the history of the autoencoder, ``.csv``, and the classifier's scores on denoised images, ``.json``.
-    """
+    """Read clean and noisy images and a classifier, write history and scores to ``data/denoise_scale/<scale>``."""
     network = params.read(AutoencoderParams, "autoencoder")
     train = params.read(TrainParams, "train")
     compute = params.read(ComputeParams, "compute")
@@ -33,10 +30,8 @@ def main(classifier: str, seed: str, scale: str) -> None:
     trained, history = autoencoder.train(network, train, compute, clean, noisy, fresh, checkpoint)
 
     model = models.load(Path(f"models/{classifier}/0-{seed}.keras"))
-    result = {}
-    for split in ("validation", "test"):
-        denoised = models.predict(trained, noisy[split].images)
-        result[split] = scores.report(models.predict(model, denoised), noisy[split].labels)
+    denoised = {split: models.predict(trained, noisy[split].images) for split in ("validation", "test")}
+    result = {name: scores.report(models.predict(model, part), noisy[name].labels) for name, part in denoised.items()}
     tables.write_csv(Path(f"data/denoise_scale/{scale}.csv"), pd.DataFrame(history))
     tables.write_json(Path(f"data/denoise_scale/{scale}.json"), result)
 

@@ -24,9 +24,8 @@ def main(name: str, scale: str, seed: str) -> None:
 
     backend.set_up(params.read(ComputeParams, "compute").threads)
     model = models.load(Path(f"models/{name}/{scale}-{seed}.keras"))
-    tested = [("validation", scale), *(("test", found) for found in scales)]
     reports = {}
-    for split, found in tested:
+    for split, found in [("validation", scale), *(("test", found) for found in scales)]:
         blocks = copies.blocks(clean[split], split, draw, float(found))
         probabilities = np.concatenate([models.predict(model, block) for block in blocks])
         reports[split, found] = scores.report(probabilities, clean[split].labels)

@@ -33,12 +33,11 @@ def main() -> None:
         new_digits=tables.read_csv(Path("data/synthesize/scores.csv")),
     )
 
-    plots = summary.plots(results)
-    for name, table in plots.items():
+    for name, table in summary.plots(results).items():
         tables.write_csv(Path(f"plots/{name}.csv"), table)
     tables.write_csv(Path("metrics/scores.csv"), results.scores)
     tables.write_json(Path("metrics/summary.json"), summary.summary(results))
-    print(summary.accuracy_table(plots["comparison"]))
+    print(summary.accuracy_table(results))
     checkpoints.drop_finished(Path("checkpoints"), Path("data"))  # dvc has recorded what it runs this stage on
 
 

@@ -12,14 +12,11 @@ from noisy_mnist.data import splits
 from noisy_mnist.learning import backend, models
 from noisy_mnist.learning.params import ComputeParams
 
-SHOWN = 10
-
 
 def main(classifier: str, seed: str) -> None:
-    """Read ``data/clean``, autoencoder and classifier, write ``data/synthesize``.
+    """Read ``data/clean``, autoencoder and classifier, write ``data/synthesize``: ``scores.csv``, ``images.npy``.
 
-    Its files: ``scores.csv``, and ``images.npy``, the first new digits of each class from codes of its own and from
-    noise, float16 (2, 10, SHOWN, 28, 28).
+    The images are the first new digits of each class from codes of its own and from noise, (2, 10, 10, 28, 28).
     """
     asked = params.read(synthesis.SynthesizeParams, "synthesize")
     backend.set_up(params.read(ComputeParams, "compute").threads)
@@ -37,7 +34,7 @@ def main(classifier: str, seed: str) -> None:
     with files.replacing(Path("data/synthesize")) as folder:
         folder.mkdir()
         tables.write_csv(folder / "scores.csv", pd.DataFrame(rows))
-        shown = [images.reshape(splits.CLASSES, -1, 28, 28)[:, :SHOWN] for images in made.values()]
+        shown = [images.reshape(splits.CLASSES, -1, 28, 28)[:, :10] for images in made.values()]
         np.save(folder / "images.npy", np.array(shown, np.float16), allow_pickle=False)
 
 

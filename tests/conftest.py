@@ -44,9 +44,9 @@ TINY = {
 }
 
 
-def dvc(folder: Path, *words: str, status: int | None = 0) -> str:
+def dvc(folder: Path, *arguments: str, status: int | None = 0) -> str:
     """Run dvc in ``folder``, check its exit status unless that is None, return what it printed to both streams."""
-    return run_in(folder, ["dvc", *words], status)
+    return run_in(folder, ["dvc", *arguments], status)
 
 
 def run_in(folder: Path, command: list[str], status: int | None) -> str:
@@ -64,9 +64,9 @@ def program_environment() -> dict[str, str]:
     return {**workspace.environment(), "PATH": path}
 
 
-def tool(folder: Path, module: str, *words: str, status: int = 0) -> str:
+def tool(folder: Path, module: str, *arguments: str, status: int = 0) -> str:
     """Run a module of ``tools`` in ``folder``, check its exit status, return what it printed to both streams."""
-    return run_in(folder, [sys.executable, "-m", f"tools.{module}", *words], status)
+    return run_in(folder, [sys.executable, "-m", f"tools.{module}", *arguments], status)
 
 
 def ran(output: str) -> set[str]:
@@ -79,13 +79,21 @@ def failed(output: str) -> set[str]:
     return {name for line in re.findall(r"failed to reproduce (.*)", output) for name in re.findall(r"'([^']+)'", line)}
 
 
-def git(folder: Path, *words: str) -> str:
+def git(folder: Path, *arguments: str) -> str:
     """Run git in ``folder`` with an author of its own and return what it printed."""
     author = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
-    command = ["git", *author, *words]
+    command = ["git", *author, *arguments]
     return subprocess.run(
         command, cwd=folder, env=workspace.environment(), check=True, capture_output=True, text=True
     ).stdout
+
+
+@pytest.fixture
+def current_results() -> None:
+    """Skip a test of the committed results for as long as README says that they are those of an older commit."""
+    found = re.search(r"those of commit `\w+`", (workspace.ROOT / "README.md").read_text(encoding="utf-8"))
+    if found:
+        pytest.skip(f"README says that the committed results are {found[0]}")
 
 
 @pytest.fixture(scope="session")

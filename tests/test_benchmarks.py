@@ -7,22 +7,24 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
+from dvc.repo import Repo
 
-from benchmarks import full_study, gpu, growth, parallel, training
+from benchmarks import full_graph, full_study, gpu, growth, measure, scaling, stubs, training_speed
 from benchmarks.full_study import Cost, Reach
 from benchmarks.measure import CPU_ONLY, Result, Run
-from noisy_mnist import models, splits
-from noisy_mnist.params import study
+from noisy_mnist import study
+from noisy_mnist.data import splits
+from noisy_mnist.learning import models
+from noisy_mnist.learning.backend import keras
 from tools import workspace
 
 PARAMS = workspace.read_params(workspace.ROOT / "params.yaml")
 CHANGES = full_study.possible_changes(PARAMS)
 
 
-@pytest.mark.parametrize("changes", [growth.SMALL, *map(parallel.grid, parallel.WORKERS), *CHANGES.values()])
+@pytest.mark.parametrize("changes", [growth.SMALL, *map(scaling.grid, scaling.WORKERS), *CHANGES.values()])
 def test_grids_are_ones_that_the_graph_accepts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
@@ -42,7 +44,7 @@ def test_the_notebook_trains_the_network_of_params(tmp_path: Path, net: str) -> 
         splits.save(tmp_path, name, [images], np.zeros(len(images), np.uint8), np.float16)
     script = str(workspace.ROOT / "benchmarks/notebook.py")
     subprocess.run([sys.executable, script, net, str(tmp_path), "1", "0"], check=True, capture_output=True)
-    theirs, ours = keras.saving.load_model(tmp_path / "notebook.keras"), models.build(params, "float32")
+    theirs, ours = keras.saving.load_model(tmp_path / "notebook.keras"), models.classifier(params, "float32")
     ours.set_weights(theirs.get_weights())
     few = images[:8].astype(np.float32)
     np.testing.assert_allclose(theirs(few), ours(few), rtol=1e-5)
@@ -60,11 +62,59 @@ def test_products_are_counted_forward_and_twice_backward_but_for_the_first_layer
     train, validation = 50, 20
     for name, n in zip(splits.SPLITS[:2], (train, validation), strict=True):
         images = np.zeros((n, *splits.IMAGE_SHAPE))
-        folder = tmp_path / f"data/noisy/{training.SCALE}"
+        folder = tmp_path / f"data/noisy/{training_speed.SCALE}"
         splits.save(folder, name, [images], np.zeros(n, np.uint8), np.float16)
     conv, dense, last = 2 * 26 * 26 * 9 * 2, 2 * 13 * 13 * 2 * 3, 2 * 3 * 10
     expected = train * (2 * conv + 3 * dense + 3 * last) + validation * (conv + dense + last)
-    assert training.gflop(training.Net("cnn", 3, 1, {}), tmp_path) == pytest.approx(expected / 1e9)
+    assert training_speed.gflop(training_speed.Net("cnn", 3, 1, {}), tmp_path) == pytest.approx(expected / 1e9)
+
+
+def test_cpu_seconds_count_the_processes_of_a_process_and_no_waiting(tmp_path: Path) -> None:
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    assert measure.command(["sh", "-c", f'"{sys.executable}" -c "$0"; true', busy], tmp_path).cpu_seconds >= 0.5
+    asleep = measure.command(["sleep", "1"], tmp_path)
+    assert asleep.cpu_seconds < 0.5 < asleep.seconds
+
+
+def test_stubs_write_all_outputs_of_stages_that_are_as_they_were_but_for_their_commands(tmp_path: Path) -> None:
+    stubs.create(tmp_path, growth.SMALL)
+    originals, stages = (workspace.read_params(root / "dvc.yaml")["stages"] for root in (workspace.ROOT, tmp_path))
+    assert {name: stage | {"cmd": ""} for name, stage in stages.items()} == {
+        name: stage | {"cmd": ""} for name, stage in originals.items()
+    }
+    with Repo(tmp_path) as repo:
+        one_of_each = {stage.name.partition("@")[0]: stage for stage in repo.index.stages}
+        for stage in one_of_each.values():
+            subprocess.run(stage.cmd, shell=True, cwd=tmp_path, check=True)  # noqa: S602
+            assert all(Path(out.fs_path).exists() for out in stage.outs), stage.name
+    assert one_of_each.keys() == stages.keys()
+
+
+def test_the_cost_of_a_stage_is_that_of_a_run_beyond_one_with_nothing_to_do(tmp_path: Path) -> None:
+    noop = Run(5.0, 3.0, [(4.9, "Data and pipelines are up to date.")])
+    runs = [Run(9.0, cpu, [(1.0, "Running stage 'check':"), (5.0, "Running stage 'figures':")]) for cpu in (7, 13, 9)]
+    (tmp_path / "dvc.lock").write_bytes(bytes(1500))
+    costs = full_graph.results(full_graph.FullGraph(tmp_path, Run(60.0, 50.0, []), [noop] * 3, runs))
+    assert costs == {
+        "graph.stub_seconds": Result(60, 60, 60, 1, "s"),
+        "graph.noop_seconds": Result(5, 5, 5, 3, "s"),
+        "graph.noop_cpu_seconds": Result(3, 3, 3, 3, "s"),
+        "graph.stage_cpu_seconds": Result(3, 2, 5, 3, "s / stage"),
+        "graph.lock_kb": Result(1.5, 1.5, 1.5, 1, "kB"),
+    }
+
+
+def test_dvc_takes_copied_grid_points_as_if_they_had_run(tmp_path: Path) -> None:
+    def ran() -> set[str]:
+        return {name for _, name in stubs.started(growth.repro(tmp_path))}
+
+    stubs.create(tmp_path, growth.SMALL)
+    assert {"train@mlp-0.5-0", "evaluate@mlp-0.5-0"} <= ran()
+    growth.copy(tmp_path, range(1, 3))
+    growth.use(tmp_path, 3)
+    assert ran() == {"check"}
+    growth.use(tmp_path, 4)
+    assert ran() == {"check", *(f"{stage}@mlp-{scale}-3" for stage in ("train", "evaluate") for scale in growth.SCALES)}
 
 
 def test_a_run_is_divided_among_its_stages() -> None:
@@ -72,15 +122,15 @@ def test_a_run_is_divided_among_its_stages() -> None:
     lines = [
         (1.0, "Running stage 'train@mlp-0-0':"),
         *((2.0, "epoch 1/3 "), (2.5, "epoch 2/3 "), (3.5, "epoch 3/3 "), (4.0, "> python -m stages.train")),
-        (5.0, "Running stage 'limit@0':"),
+        (5.0, "Running stage 'posterior@0':"),
     ]
-    stages = dict(full_study.timed(Run(9.0, lines)))
-    assert stages == {"train@mlp": Cost(4.0, 0.75), "limit": Cost(4.0, 0.0)}
+    stages = dict(full_study.timed(Run(9.0, 1.0, lines)))
+    assert stages == {"train@mlp": Cost(4.0, 0.75), "posterior": Cost(4.0, 0.0)}
 
 
 def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
-    reached = Reach(Counter({"train@mlp": 3, "evaluate@mlp": 2, "limit": 1, "summarize": 1}), 10, PARAMS)
-    costs = {"train@mlp": Cost(7, 2), "evaluate@mlp": Cost(4, 0), "limit": Cost(5, 0)}
+    reached = Reach(Counter({"train@mlp": 3, "evaluate@mlp": 2, "posterior": 1, "summarize": 1}), 10, PARAMS)
+    costs = {"train@mlp": Cost(7, 2), "evaluate@mlp": Cost(4, 0), "posterior": Cost(5, 0)}
     epochs = PARAMS["models"]["mlp"]["epochs"]
     started = 7 - full_study.EPOCHS * 2
     assert full_study.spent(reached, costs) == {
@@ -92,7 +142,8 @@ def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
 
 
 def test_a_gpu_is_compared_with_the_cpu_by_epoch() -> None:
-    rounds = [gpu.Round(training.Cost(20, 6, 0.9), {"cnn": training.Cost(16, epoch, 0.88)}) for epoch in (1.5, 2, 3)]
+    cost = training_speed.Cost
+    rounds = [gpu.Round(cost(20, 6, 0.9), {"cnn": cost(16, epoch, 0.88)}) for epoch in (1.5, 2, 3)]
     found = gpu.compared("cnn", rounds)
     assert found["gpu.cnn.speedup"] == Result(3, 2, 4, 3, "ratio")
     assert found["gpu.cnn.epoch_seconds"] == Result(2, 1.5, 3, 3, "s")

@@ -1,16 +1,21 @@
-"""Figures: the numbers drawn are the numbers given, and equal data give equal bytes."""
+"""Figures of the noise study and of weight decay: the numbers drawn are the numbers given, equal data, equal bytes."""
 
 import io
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from noisy_mnist import charts
+from noisy_mnist.reporting import charts, drawing
 
-MODELS, SCALES = ("mlp", "cnn", "cnn_bn", "mlp_wide"), (0.0, 0.1, 2.0)
+MODELS, SCALES, PENALTIES = ("mlp", "cnn", "cnn_bn", "mlp_wide"), (0.0, 0.1, 2.0), ("kernel", "activity")
 RNG = np.random.default_rng(0)
 
 
@@ -20,21 +25,44 @@ def table(**axes: tuple[object, ...]) -> pd.DataFrame:
     return rows.assign(accuracy=RNG.random(len(rows)))
 
 
-INTERVALS = table(model=MODELS, scale=SCALES, split=("train", "validation", "test")).rename(
-    columns={"accuracy": "mean"}
-)
+ALL_SCORES = table(model=MODELS, scale=SCALES, split=("train", "validation", "test"), score=("loss", "accuracy"))
+ALL_SCORES = ALL_SCORES.rename(columns={"accuracy": "mean"})
+INTERVALS = ALL_SCORES[ALL_SCORES["score"] == "accuracy"]
 CURVES = table(model=MODELS, scale=SCALES, seed=(0, 1), epoch=(1, 2, 3), split=("train", "validation"))
-LIMIT = table(scale=SCALES[::-1])
+POSTERIOR = table(scale=SCALES[::-1])
 TRANSFER = table(model=MODELS, train_scale=SCALES, test_scale=SCALES, seed=(0, 1))
 COUNTS = table(model=MODELS, scale=SCALES, label=tuple(range(10)), predicted=tuple(range(10)))
+HELD = {"test": (0, 1e-5), "validation": (0, 1e-5, 1e-6, 1e-3)}  # the factors that have a score of the split
+COMPARED = table(method=("mlp", "cnn", "denoised", "posterior"), scale=SCALES).assign(
+    ci95=0.02, above_posterior=lambda rows: rows["accuracy"] - 0.9
+)
+
+
+def weight_decay_points(std: float | None = 0.004) -> pd.DataFrame:
+    """Return intervals as they are read from the file, factors out of order; std None is that of one seed."""
+    parts = [table(penalty=PENALTIES, factor=factors, split=(split,)) for split, factors in HELD.items()]
+    rows = pd.concat(parts).rename(columns={"accuracy": "mean"}).assign(std=std, n=3, ci95=0.1, sampling=0.03)
+    return pd.read_csv(io.StringIO(rows.to_csv(index=False)))
+
+
+WEIGHT_DECAY = weight_decay_points()
 FIGURES = {
-    "noisy_images": lambda: charts.noisy_images({str(s): np.zeros((3, 28, 28), np.float16) for s in SCALES}),
-    "accuracy_by_scale": lambda: charts.accuracy_by_scale(INTERVALS.assign(ci95=0.01), LIMIT),
+    "noisy_images": lambda: charts.noisy_images({scale: np.zeros((3, 28, 28), np.float16) for scale in SCALES}),
+    "accuracy_by_scale": lambda: charts.accuracy_by_scale(ALL_SCORES.assign(ci95=0.01), POSTERIOR),
     "curves": lambda: charts.curves(CURVES),
     "with_and_without_noise": lambda: charts.with_and_without_noise(CURVES, 2),
     "transfer": lambda: charts.transfer(TRANSFER),
     "confusion": lambda: charts.confusion(COUNTS.assign(count=RNG.integers(1, 99, len(COUNTS))), 2),
+    "weight_decay": lambda: charts.weight_decay(WEIGHT_DECAY, "mnist"),
+    "comparison": lambda: charts.comparison(COMPARED),
 }
+
+
+@pytest.fixture(autouse=True)
+def style() -> Iterator[None]:
+    """Draw in the style of the project."""
+    with mpl.rc_context(drawing.STYLE):
+        yield
 
 
 def png(figure: Figure) -> bytes:
@@ -52,7 +80,22 @@ def inside(figure: Figure) -> bool:
     return bool(min(box.x0, box.y0, width - box.x1, height - box.y1) >= -0.02)
 
 
-@pytest.mark.parametrize("name", ["accuracy_by_scale", "curves", "transfer"])
+def drawn(ax: Axes) -> dict[Any, Any]:
+    """Return the labelled lines of a panel, without those that have error bars."""
+    return {line.get_label(): line for line in ax.get_lines() if not str(line.get_label()).startswith("_")}
+
+
+def barred(ax: Axes) -> dict[Any, Any]:
+    """Return the lines with error bars of a panel, by label."""
+    return {container.get_label(): container for container in ax.containers}
+
+
+def half_widths(container: Any) -> NDArray[np.float64]:
+    """Return half the lengths of the error bars of one line."""
+    return np.array([(high - low) / 2 for (_, low), (_, high) in container.lines[2][0].get_segments()])
+
+
+@pytest.mark.parametrize("name", ["accuracy_by_scale", "curves", "transfer", "comparison"])
 def test_equal_data_give_equal_bytes(name: str) -> None:
     assert png(FIGURES[name]()) == png(FIGURES[name]())
 
@@ -72,15 +115,15 @@ def test_accuracy_lines_are_the_means() -> None:
         assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "0.1", "2"]
 
 
-def test_limit_stands_beside_test_accuracy_only() -> None:
+def test_the_posterior_baseline_stands_beside_test_accuracy_only() -> None:
     train, test = (
-        [line for line in ax.get_lines() if str(line.get_label()).startswith("limit")]
+        [line for line in ax.get_lines() if "posterior" in str(line.get_label())]
         for ax in FIGURES["accuracy_by_scale"]().axes
     )
     assert not train
     (line,) = test
     np.testing.assert_array_equal(line.get_xdata(), range(len(SCALES)))
-    np.testing.assert_array_equal(line.get_ydata(), LIMIT.set_index("scale").loc[list(SCALES), "accuracy"])
+    np.testing.assert_array_equal(line.get_ydata(), POSTERIOR.set_index("scale").loc[list(SCALES), "accuracy"])
 
 
 def test_curves_have_a_line_for_each_scale_and_split_and_average_seeds() -> None:
@@ -114,3 +157,69 @@ def test_confusion_rows_are_shares_of_a_digit() -> None:
     figure = FIGURES["confusion"]()
     shares = figure.axes[0].images[0].get_array()
     np.testing.assert_allclose(shares.sum(axis=1), 100)
+
+
+def test_weight_decay_shows_means_by_factor_and_the_control_as_a_line() -> None:
+    figure = FIGURES["weight_decay"]()
+    assert len(figure.axes) == len(PENALTIES)
+    for ax, penalty in zip(figure.axes, PENALTIES, strict=True):
+        assert ax.get_title() == f"{penalty} L2 (n = 3)"
+        assert ax.get_xscale() == "log"
+        bars, lines = barred(ax), drawn(ax)
+        rows = WEIGHT_DECAY[WEIGHT_DECAY["penalty"] == penalty].sort_values("factor").set_index("split")
+        for split, label, size in (
+            ("validation", "validation, mean ± std", "std"),
+            ("test", "test at the factor chosen, ± 95 % of images", "sampling"),
+        ):
+            control = rows[rows["factor"] == 0].loc[split]
+            expected = rows[rows["factor"] > 0].loc[[split]]
+            np.testing.assert_array_equal(bars[label].lines[0].get_xdata(), expected["factor"])
+            np.testing.assert_array_equal(bars[label].lines[0].get_ydata(), expected["mean"])
+            np.testing.assert_allclose(half_widths(bars[label]), expected[size])
+            assert set(lines[f"{split}, no penalty"].get_ydata()) == {control["mean"]}
+        assert set(lines["Hinton 2005, test"].get_ydata()) == {0.9847}
+
+
+def test_weight_decay_of_one_seed_has_no_deviation() -> None:
+    figure = charts.weight_decay(weight_decay_points(std=None).assign(n=1), "mnist")
+    assert inside(figure)
+    np.testing.assert_allclose(half_widths(barred(figure.axes[0])["validation, mean ± std"]), 0)
+
+
+def test_weight_decay_of_one_penalty_has_room_for_the_legend() -> None:
+    assert inside(charts.weight_decay(WEIGHT_DECAY[WEIGHT_DECAY["penalty"] == "kernel"], "mnist"))
+
+
+@pytest.mark.parametrize("dataset", ["fashion_mnist", "digits"])
+def test_the_published_accuracy_stands_beside_mnist_alone(dataset: str) -> None:
+    of_mnist, other = FIGURES["weight_decay"](), charts.weight_decay(WEIGHT_DECAY, dataset)
+    assert inside(other)
+    for ax, without in zip(of_mnist.axes, other.axes, strict=True):
+        assert drawn(ax).keys() - drawn(without).keys() == {"Hinton 2005, test"}
+
+
+def test_comparison_shows_accuracy_and_its_distance_to_the_baseline_in_points() -> None:
+    shuffled = COMPARED.sample(frac=1, random_state=0).sort_values("method", kind="stable")
+    for points in (COMPARED, shuffled):
+        left, right = charts.comparison(points).axes
+        assert [text.get_text() for text in left.get_xticklabels()] == ["0", "0.1", "2"]
+        names = list(points["method"].unique())
+        assert [container.get_label() for container in left.containers] == names
+        for name, accuracy, above in zip(names, left.containers, right.containers, strict=True):
+            rows = COMPARED[COMPARED["method"] == name]
+            np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), rows["accuracy"])
+            np.testing.assert_allclose(above.lines[0].get_ydata().astype(float), 100 * (rows["accuracy"] - 0.9))
+            for container in (accuracy, above):
+                np.testing.assert_allclose(container.lines[0].get_xdata(), range(3), atol=0.2)
+            np.testing.assert_allclose(half_widths(accuracy), 0.02)
+            np.testing.assert_allclose(half_widths(above), 2)
+
+
+def test_the_posterior_baseline_looks_like_no_model() -> None:
+    left, _ = FIGURES["comparison"]().axes
+    lines = {name: container.lines[0] for name, container in barred(left).items()}
+    baseline = lines.pop("posterior")
+    assert baseline.get_linestyle() == "--"
+    for line in lines.values():
+        assert line.get_linestyle() == "-"
+        assert line.get_color() != baseline.get_color()

@@ -19,10 +19,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from noisy_mnist import datasets, idx
-from noisy_mnist.datasets import FILES, IMAGES, LABELS, MIRROR_VARIABLE, Source
-from noisy_mnist.errors import UserError
-from noisy_mnist.splits import Split
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.data.splits import Split
+from noisy_mnist.datasets import download, idx
+from noisy_mnist.datasets.download import FILES, IMAGES, LABELS, MIRROR_VARIABLE, Source
 
 # Random bytes: several chunks of a download, and none of them text.
 BODIES = {name: np.random.default_rng(index).bytes(5000) for index, name in enumerate(FILES)}
@@ -171,7 +171,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_fetches_the_four_files(serve: Serve, folder: Path, pauses: list[float]) -> None:
     mirror = serve(good)
-    datasets.fetch(source(mirror), folder)
+    download.fetch(source(mirror), folder)
     assert content(folder) == BODIES
     assert mirror.requests == [f"/data/{name}" for name in FILES]
     assert not pauses
@@ -179,7 +179,7 @@ def test_fetches_the_four_files(serve: Serve, folder: Path, pauses: list[float])
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_that_passes_is_retried(serve: Serve, folder: Path, fault: Answer, pauses: list[float]) -> None:
-    datasets.fetch(source(serve(fault, good)), folder, TIMEOUT)
+    download.fetch(source(serve(fault, good)), folder, TIMEOUT)
     assert content(folder) == BODIES
     assert len(pauses) == 1
 
@@ -191,9 +191,9 @@ def test_next_mirror_serves_when_the_first_does_not(serve: Serve, folder: Path, 
     folder.mkdir()
     for name, body in one_file_left.items():
         (folder / name).write_bytes(body)
-    datasets.fetch(source(first, second), folder, TIMEOUT)
+    download.fetch(source(first, second), folder, TIMEOUT)
     assert content(folder) == BODIES
-    assert len(first.requests) == datasets.ATTEMPTS
+    assert len(first.requests) == download.ATTEMPTS
     assert second.requests == [f"/data/{FILES[0]}"]
 
 
@@ -201,7 +201,7 @@ def test_next_mirror_serves_when_the_first_does_not(serve: Serve, folder: Path, 
 def test_no_mirror_left_names_the_file_and_every_mirror(serve: Serve, folder: Path, fault: Answer) -> None:
     first, second = serve(fault), serve(partial(status, 404))
     with pytest.raises(UserError) as caught:
-        datasets.fetch(source(first, second), folder, TIMEOUT)
+        download.fetch(source(first, second), folder, TIMEOUT)
     message = str(caught.value)
     for word in (FILES[0], first.url, second.url, MIRROR_VARIABLE, "404"):
         assert word in message
@@ -210,8 +210,8 @@ def test_no_mirror_left_names_the_file_and_every_mirror(serve: Serve, folder: Pa
 
 def test_pauses_between_attempts_grow(serve: Serve, folder: Path, pauses: list[float]) -> None:
     with pytest.raises(UserError):
-        datasets.fetch(source(serve(partial(status, 503))), folder)
-    assert len(pauses) == datasets.ATTEMPTS - 1
+        download.fetch(source(serve(partial(status, 503))), folder)
+    assert len(pauses) == download.ATTEMPTS - 1
     assert pauses == sorted(set(pauses))
     assert pauses[0] > 0
 
@@ -220,15 +220,15 @@ def test_no_server_at_all(serve: Serve, folder: Path) -> None:
     mirror = serve(good)
     mirror.close()
     with pytest.raises(UserError, match=mirror.url):
-        datasets.fetch(source(mirror), folder)
+        download.fetch(source(mirror), folder)
     assert content(folder) == {}
 
 
 def test_files_that_are_right_are_not_asked_for_again(serve: Serve, folder: Path) -> None:
     mirror = serve(good)
-    datasets.fetch(source(mirror), folder)
+    download.fetch(source(mirror), folder)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    datasets.fetch(source(mirror), folder)
+    download.fetch(source(mirror), folder)
     assert len(mirror.requests) == len(FILES)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
@@ -236,10 +236,10 @@ def test_files_that_are_right_are_not_asked_for_again(serve: Serve, folder: Path
 def test_wrong_file_is_replaced_and_what_links_to_it_left_alone(tmp_path: Path, serve: Serve, folder: Path) -> None:
     """The file may be a link into DVC's cache, as a file of another data set may."""
     mirror = serve(good)
-    datasets.fetch(source(mirror), folder)
+    download.fetch(source(mirror), folder)
     (folder / FILES[2]).write_bytes(b"another data set")
     (tmp_path / "cached").hardlink_to(folder / FILES[2])
-    datasets.fetch(source(mirror), folder)
+    download.fetch(source(mirror), folder)
     assert content(folder) == BODIES
     assert mirror.requests == [f"/data/{name}" for name in (*FILES, FILES[2])]
     assert (tmp_path / "cached").read_bytes() == b"another data set"
@@ -249,7 +249,7 @@ def test_wrong_file_and_no_mirror_is_an_error(serve: Serve, folder: Path) -> Non
     folder.mkdir()
     (folder / FILES[0]).write_bytes(b"another data set")
     with pytest.raises(UserError, match=FILES[0]):
-        datasets.fetch(source(serve(cut)), folder)
+        download.fetch(source(serve(cut)), folder)
     assert set(content(folder)) <= {FILES[0]}
 
 
@@ -257,8 +257,8 @@ def test_killed_download_leaves_nothing_behind_the_next(serve: Serve, folder: Pa
     mirror = serve(stall, good)
     script = f"""
         from pathlib import Path
-        from noisy_mnist import datasets
-        datasets.fetch(datasets.Source(({mirror.url!r},), {DIGESTS!r}), Path({str(folder)!r}))
+        from noisy_mnist.datasets import download
+        download.fetch(download.Source(({mirror.url!r},), {DIGESTS!r}), Path({str(folder)!r}))
     """
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command = [sys.executable, "-c", textwrap.dedent(script)]
@@ -268,7 +268,7 @@ def test_killed_download_leaves_nothing_behind_the_next(serve: Serve, folder: Pa
         process.kill()
     assert len(mirror.requests) == 1
     assert FILES[0] not in content(folder)
-    datasets.fetch(source(mirror), folder)
+    download.fetch(source(mirror), folder)
     assert content(folder) == BODIES
 
 
@@ -283,7 +283,7 @@ def stored(folder: Path) -> Path:
 def test_own_mirror_by_url_comes_first(serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own, other = serve(good), serve(good)
     monkeypatch.setenv(MIRROR_VARIABLE, own.url.rstrip("/"))
-    datasets.fetch(source(other), folder)
+    download.fetch(source(other), folder)
     assert content(folder) == BODIES
     assert own.requests == [f"/data/{name}" for name in FILES]
     assert not other.requests
@@ -298,7 +298,7 @@ def test_own_mirror_by_folder_comes_first(
     text = f"file://{quote(str(mirror))}" if form.startswith("file") else str(mirror)
     monkeypatch.setenv(MIRROR_VARIABLE, text + "/" * form.endswith("/"))
     other = serve(good)
-    datasets.fetch(source(other), folder)
+    download.fetch(source(other), folder)
     assert content(folder) == BODIES
     assert not other.requests
     assert content(mirror) == BODIES
@@ -311,7 +311,7 @@ def test_own_mirror_by_relative_folder(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(MIRROR_VARIABLE, "mirror")
     other = serve(good)
-    datasets.fetch(source(other), folder)
+    download.fetch(source(other), folder)
     assert content(folder) == BODIES
     assert not other.requests
 
@@ -321,7 +321,7 @@ def test_other_mirrors_serve_when_the_own_one_does_not(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, own: str
 ) -> None:
     monkeypatch.setenv(MIRROR_VARIABLE, own)
-    datasets.fetch(source(serve(good)), folder)
+    download.fetch(source(serve(good)), folder)
     assert content(folder) == BODIES
 
 
@@ -332,14 +332,14 @@ def test_own_mirror_with_a_wrong_file_is_named(
     (mirror / FILES[1]).write_bytes(HTML)
     monkeypatch.setenv(MIRROR_VARIABLE, str(mirror))
     with pytest.raises(UserError) as caught:
-        datasets.fetch(source(serve(partial(status, 503))), folder)
+        download.fetch(source(serve(partial(status, 503))), folder)
     assert FILES[1] in str(caught.value)
     assert str(mirror) in str(caught.value)
     assert content(folder) == {FILES[0]: BODIES[FILES[0]]}
 
 
 def test_sources_name_a_digest_for_every_file() -> None:
-    for published in datasets.SOURCES.values():
+    for published in download.SOURCES.values():
         assert tuple(published.digests) == FILES
         lengths = {"sha256": 64, "md5": 32}
         for digest in published.digests.values():
@@ -350,8 +350,8 @@ def test_sources_name_a_digest_for_every_file() -> None:
 
 def test_real_mnist(folder: Path, monkeypatch: pytest.MonkeyPatch, real_mirror: str) -> None:
     monkeypatch.setenv(MIRROR_VARIABLE, real_mirror)
-    datasets.fetch(datasets.SOURCES["mnist"], folder)
-    train, test = (datasets.read(folder, split) for split in ("train", "test"))
+    download.fetch(download.SOURCES["mnist"], folder)
+    train, test = (download.read(folder, split) for split in ("train", "test"))
     assert (train.images.shape, test.images.shape) == ((60000, 28, 28), (10000, 28, 28))
     assert np.bincount(train.labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -372,14 +372,14 @@ def real_mirror() -> str:
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that holds the digits as IDX files."""
     folder = tmp_path_factory.mktemp("digits")
-    datasets.write_digits(folder)
+    download.write_digits(folder)
     return folder
 
 
 def test_digits_are_every_image_of_scikit_learn_once(digits: Path) -> None:
     assert sorted(path.name for path in digits.iterdir()) == sorted(FILES)
-    train, test = (datasets.read(digits, split) for split in ("train", "test"))
-    assert len(test.images) == datasets.DIGITS_TEST
+    train, test = (download.read(digits, split) for split in ("train", "test"))
+    assert len(test.images) == download.DIGITS_TEST
     images = np.concatenate([train.images, test.images])
     labels = np.concatenate([train.labels, test.labels])
     assert images.shape == (1797, 28, 28)
@@ -392,7 +392,7 @@ def test_digits_are_every_image_of_scikit_learn_once(digits: Path) -> None:
 
 
 def test_digits_are_enlarged_whole_on_a_black_margin(digits: Path) -> None:
-    images = datasets.read(digits, "train").images
+    images = download.read(digits, "train").images
     inside = images[:, 2:26, 2:26].reshape(-1, 8, 3, 8, 3)
     assert (inside == inside[:, :, :1, :, :1]).all()
     assert images.sum(dtype=np.int64) == inside.sum(dtype=np.int64)
@@ -400,13 +400,13 @@ def test_digits_are_enlarged_whole_on_a_black_margin(digits: Path) -> None:
 
 
 def test_digits_test_images_are_stratified(digits: Path) -> None:
-    train, test = (np.bincount(datasets.read(digits, split).labels) for split in ("train", "test"))
-    assert (np.abs(test - (train + test) * datasets.DIGITS_TEST / 1797) <= 1).all()
+    train, test = (np.bincount(download.read(digits, split).labels) for split in ("train", "test"))
+    assert (np.abs(test - (train + test) * download.DIGITS_TEST / 1797) <= 1).all()
 
 
 def test_digits_are_the_same_bytes_every_time(digits: Path, tmp_path: Path) -> None:
     stored(tmp_path / "again")  # files that are in the way
-    datasets.write_digits(tmp_path / "again")
+    download.write_digits(tmp_path / "again")
     assert content(tmp_path / "again") == content(digits)
 
 
@@ -420,7 +420,7 @@ def pair(folder: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> 
 def test_reads_images_with_their_labels(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (10, 28, 28), dtype=np.uint8)
     labels = np.arange(10, dtype=np.uint8)
-    split = datasets.read(pair(tmp_path, images, labels), "train")
+    split = download.read(pair(tmp_path, images, labels), "train")
     np.testing.assert_array_equal(split.images, images, strict=True)
     np.testing.assert_array_equal(split.labels, labels, strict=True)
 
@@ -441,7 +441,7 @@ def test_files_that_are_no_split_are_refused(
 ) -> None:
     pair(tmp_path, np.zeros(shape, np.uint8), np.array(labels, np.uint8))
     with pytest.raises(UserError) as caught:
-        datasets.read(tmp_path, "train")
+        download.read(tmp_path, "train")
     for word in words:
         assert word in str(caught.value)
 
@@ -451,7 +451,7 @@ def test_missing_file_is_named(tmp_path: Path, digits: Path, missing: str) -> No
     for name in set(FILES) - {missing}:
         (tmp_path / name).symlink_to(digits / name)
     with pytest.raises(UserError, match=missing):
-        datasets.read(tmp_path, "test")
+        download.read(tmp_path, "test")
 
 
 def numbered(counts: list[int]) -> Split:
@@ -471,7 +471,7 @@ def numbers(split: Split) -> list[int]:
 @pytest.mark.parametrize("counts", [[100] * 10, [20, 400, 33, 57, 100, 21, 99, 250, 40, 80]], ids=["even", "uneven"])
 def test_held_out_images_are_a_stratified_part(counts: list[int], share: float) -> None:
     whole = numbered(counts)
-    parts = datasets.hold_out(whole, share, seed=0)
+    parts = download.hold_out(whole, share, seed=0)
     positions = [numbers(part) for part in parts]
     assert sorted(positions[0] + positions[1]) == list(range(sum(counts)))  # disjoint and complete
     for part, chosen in zip(parts, positions, strict=True):
@@ -484,10 +484,10 @@ def test_held_out_images_are_a_stratified_part(counts: list[int], share: float) 
 
 def test_the_seed_decides_which_images_are_held_out() -> None:
     whole = numbered([50] * 10)
-    first = [numbers(part) for part in datasets.hold_out(whole, 0.2, seed=0)]
-    assert first == [numbers(part) for part in datasets.hold_out(whole, 0.2, seed=0)]
-    assert set(first[1]) != set(numbers(datasets.hold_out(whole, 0.2, seed=1)[1]))
-    datasets.hold_out(whole, 0.2, seed=2**32 - 1)
+    first = [numbers(part) for part in download.hold_out(whole, 0.2, seed=0)]
+    assert first == [numbers(part) for part in download.hold_out(whole, 0.2, seed=0)]
+    assert set(first[1]) != set(numbers(download.hold_out(whole, 0.2, seed=1)[1]))
+    download.hold_out(whole, 0.2, seed=2**32 - 1)
 
 
 @pytest.mark.parametrize(
@@ -505,6 +505,6 @@ def test_the_seed_decides_which_images_are_held_out() -> None:
 )
 def test_a_share_that_leaves_a_class_empty_is_refused(counts: list[int], share: float) -> None:
     with pytest.raises(UserError, match=r"split\.validation") as caught:
-        datasets.hold_out(numbered(counts), share, seed=0)
+        download.hold_out(numbered(counts), share, seed=0)
     assert str(share) in str(caught.value)
     assert str(sum(counts)) in str(caught.value)

@@ -1,4 +1,4 @@
-"""A full disk, and folders that may not be written to: one clear message, no half file, and the run goes on later."""
+"""A full disk, and folders that may not be written to: one clear message, no half file, and the run resumes later."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from noisy_mnist.errors import UserError
+from noisy_mnist.core.errors import UserError
 from tests.conftest import dvc, run_in
 from tools import repro
 
@@ -24,14 +24,14 @@ def stale(tiny: Path, change: Callable[..., None]) -> Path:
     return tiny
 
 
-def test_full_disk_is_told_once_and_the_run_goes_on_when_there_is_room(stale: Path) -> None:
+def test_full_disk_is_told_once_and_the_run_resumes_when_there_is_room(stale: Path) -> None:
     """A limit on the size of a file stands in for the disk: the system refuses to write more."""
     command = ["prlimit", f"--fsize={LARGEST_FILE}", "dvc", "repro", "noise"]
-    said = run_in(stale, command, status=255)
-    scales = re.findall(r"data/noisy/(\S+) could not be written .*File too large", said)
+    output = run_in(stale, command, status=255)
+    scales = re.findall(r"data/noisy/(\S+) could not be written .*File too large", output)
     assert len(scales) == 1  # dvc chooses which of the two copies it makes first, and then stops
-    assert "run the same command again" in said
-    assert "Traceback" not in said
+    assert "run the same command again" in output
+    assert "Traceback" not in output
     assert {path.name for path in (stale / "data/noisy").iterdir()} <= {"0", "0.5"} - {*scales}
     dvc(stale, "repro", "noise")
     assert {path.stat().st_size > LARGEST_FILE for path in (stale / "data/noisy").glob("*/train_images.npy")} == {True}
@@ -46,11 +46,11 @@ def test_a_folder_that_may_not_be_written_to_is_named(stale: Path) -> None:
     command = [] if allowed else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     shutil.rmtree(folder / "0")
     folder.chmod(0o555)
-    said = run_in(stale, [*command, "python", "-m", "stages.noise", "0"], status=1)
+    output = run_in(stale, [*command, "python", "-m", "stages.noise", "0"], status=1)
     folder.chmod(0o755)
-    assert "data/noisy/0 could not be written" in said
-    assert "Permission denied" in said
-    assert len(said.splitlines()) == 1
+    assert "data/noisy/0 could not be written" in output
+    assert "Permission denied" in output
+    assert len(output.splitlines()) == 1
     assert not [path for path in folder.iterdir() if path.name not in ("0.5",)]
     dvc(stale, "repro", "noise")
 
@@ -68,3 +68,4 @@ def test_a_run_that_fails_on_a_nearly_full_disk_says_what_is_free(
     with pytest.raises(UserError) as failed:
         repro.main("download")
     assert ("MB are free on this disk" in str(failed.value)) is told
+    assert "un it again to resume" in str(failed.value)

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from noisy_mnist import files
-from noisy_mnist.errors import UserError
+from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
 
 Write = Callable[[Path, str], None]
 
@@ -126,7 +126,7 @@ def test_leftovers_of_a_killed_run_are_overwritten(tmp_path: Path, work: Path, w
     kind = "path.write_text('half')" if leftover is write_file else "path.mkdir(); (path / 'half').write_text('half')"
     script = (
         "import os, pathlib, signal\n"
-        "from noisy_mnist import files\n"
+        "from noisy_mnist.core import files\n"
         "with files.replacing(pathlib.Path('out')) as path:\n"
         f"    {kind}\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -20,9 +20,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from noisy_mnist import idx
-from noisy_mnist.errors import UserError
-from noisy_mnist.params import study
+from noisy_mnist import study
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.datasets import idx
+from noisy_mnist.denoising import params as denoising
 
 # Inputs to try of each kind: more for a long run.
 INPUTS = int(os.environ.get("INPUTS", "100"))
@@ -74,10 +75,11 @@ def dump(data: Any) -> bytes:
     return stream.getvalue()
 
 
-def assert_no_cell_is_lost(params: study.Params) -> None:
-    """Hold that all items of the grid have names of their own that mean themselves to a shell and to a file system."""
-    models, seeds, decay = params.train.models, params.train.seeds, params.weight_decay
-    for axis in (models, seeds, params.noise.scales, decay.penalties, decay.factors, decay.seeds):
+def assert_no_run_is_lost(params: study.Params) -> None:
+    """Hold that all items of all axes have names of their own that mean themselves to a shell and to a file system."""
+    models, scales, seeds = params.grid.models, params.grid.scales, params.grid.seeds
+    decay, denoise = params.weight_decay, params.denoise
+    for axis in (models, scales, seeds, decay.penalties, decay.factors, decay.seeds, denoise.control_levels):
         names = [str(item) for item in axis]
         assert names
         assert len(set(names)) == len(names)
@@ -85,15 +87,21 @@ def assert_no_cell_is_lost(params: study.Params) -> None:
         if axis not in (models, decay.penalties):
             assert len({float(name) for name in names}) == len(names)
     assert {*models, decay.model} <= set(params.models)
-    assert params.denoise.classifier in models
+    assert denoise.classifier in models
+    assert denoise.seed in seeds
+    levels = {denoising.name(level) for level in denoising.evenly_spaced(denoise.levels)}
+    assert len(levels) == denoise.levels
+    assert {denoising.name(level) for level in denoise.control_levels} <= levels
     assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in params.models)
 
 
 @SETTINGS
 @given(path=st.sampled_from(PATHS), value=VALUES)
-@example(path=("train", "models"), value=["mlp", "$(touch pwned)"])
-@example(path=("noise", "scales"), value=[0, 0.1, 0.10])
-@example(path=("noise", "scales"), value=[0, 1, True])
+@example(path=("grid", "models"), value=["mlp", "$(touch pwned)"])
+@example(path=("grid", "scales"), value=[0, 0.1, 0.10])
+@example(path=("grid", "scales"), value=[0, 1, True])
+@example(path=("denoise", "levels"), value=3)
+@example(path=("denoise", "control_levels"), value=[0.2, 0.20])
 @example(path=("weight_decay", "factors"), value=[0, 1e-6, 0.000001])
 @example(path=("models", "mlp", "epochs"), value=10**30)
 def test_any_value_anywhere_is_accepted_or_refused_by_its_key(path: tuple[Any, ...], value: Any) -> None:
@@ -103,7 +111,7 @@ def test_any_value_anywhere_is_accepted_or_refused_by_its_key(path: tuple[Any, .
     if isinstance(found, str):
         assert ".".join(str(part) for part in path[:2]) in found, (path, found)
     else:
-        assert_no_cell_is_lost(found)
+        assert_no_run_is_lost(found)
 
 
 @SETTINGS
@@ -126,7 +134,7 @@ def test_any_further_key_is_accepted_or_refused_by_name(path: tuple[Any, ...], k
         assert found.startswith("params.yaml")
     else:
         assert path == ("models",)  # nowhere else is a free key allowed
-        assert_no_cell_is_lost(found)
+        assert_no_run_is_lost(found)
 
 
 @SETTINGS
@@ -142,7 +150,7 @@ def test_any_key_or_item_taken_away(path: tuple[Any, ...]) -> None:
         # Without a model, what is wrong is the key that asks for it: both are named.
         assert all(str(part) in found for part in path[:2]), (path, found)
     else:
-        assert_no_cell_is_lost(found)
+        assert_no_run_is_lost(found)
 
 
 @SETTINGS
@@ -162,7 +170,7 @@ def test_a_damaged_params_file_is_accepted_or_refused_with_a_message(cut: int, i
     if isinstance(found, str):
         assert found.startswith("params.yaml")
     else:
-        assert_no_cell_is_lost(found)
+        assert_no_run_is_lost(found)
 
 
 ARRAYS = st.builds(

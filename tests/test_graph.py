@@ -1,8 +1,8 @@
 """dvc.yaml held against the code, and what each key of params.yaml reaches."""
 
 import ast
-import importlib
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import pairwise, product
 from pathlib import Path
@@ -12,15 +12,16 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from noisy_mnist.params import Section
-from noisy_mnist.params.models import ModelParams
+from noisy_mnist.learning.params import ModelParams
 from tests.conftest import dvc, failed, ran
 from tools.workspace import ROOT
 
 DVC_YAML = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = DVC_YAML["stages"]
-CELL_STAGES = ("train", "evaluate", "transfer")
-CELLS = [f"{model}-{scale}-0" for model in ("tiny", "tiny_fresh") for scale in ("0", "0.5")]
+# The layers of the library, and then its single modules: each imports only itself and those before it.
+LAYERS = ("core", "data", "datasets", "learning", "denoising", "reporting", "posterior", "synthesis", "study")
+RUN_STAGES = ("train", "evaluate")
+RUNS = [f"{model}-{scale}-0" for model in ("tiny", "tiny_fresh") for scale in ("0", "0.5")]
 
 
 def module_file(name: str) -> Path | None:
@@ -39,63 +40,95 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imported_files(path: Path) -> set[str]:
-    """Return the project's files that run when ``path`` is imported, itself included, relative to the root."""
+def imported_files(path: Path) -> set[Path]:
+    """Return the project's files that run when ``path`` is imported, itself included."""
     found: set[Path] = set()
     waiting = [path]
     while waiting:
         current = waiting.pop()
-        if current in found:
-            continue
-        found.add(current)
-        waiting += [package for parent in current.parents if (package := parent / "__init__.py").exists()]
-        waiting += [file for name in imported_names(current) if (file := module_file(name))]
-    return {str(file.relative_to(ROOT)) for file in found}
+        if current not in found:
+            found.add(current)
+            waiting += [file for name in imported_names(current) if (file := module_file(name))]
+    return found
+
+
+def unit(path: Path) -> str | None:
+    """Return what a stage depends on for a file of code: its layer's folder, or the file if it is in none."""
+    parts = path.relative_to(ROOT).parts
+    if parts in (("noisy_mnist", "__init__.py"), ("stages", "__init__.py")):
+        return None  # holds no code, as a test says
+    return "/".join(parts[:2])
+
+
+def is_code(dep: str) -> bool:
+    """Return whether a dependency is code."""
+    return dep.startswith(("noisy_mnist/", "stages/"))
 
 
 def keys_read(stage: str) -> set[str]:
-    """Return the params keys that a stage asks for in its calls ``params.read(<Section>, <prefix>)``."""
-    module = importlib.import_module(f"stages.{stage}")
+    """Return the keys of params.yaml that a stage asks for in its calls ``params.read(<kind>, <key>)``."""
     keys = set()
     for node in ast.walk(ast.parse((ROOT / "stages" / f"{stage}.py").read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.read":
-            section: type[Section] = getattr(module, ast.unparse(node.args[0]))
             model = STAGES[stage]["cmd"].split()[3:4]  # the first argument of a stage that reads an entry of models
-            prefix = ast.unparse(node.args[1]).removeprefix("f").strip("'").replace("{model_name}", "".join(model))
-            keys |= {prefix} if section is ModelParams else {f"{prefix}.{field}" for field in section.model_fields}
+            keys.add(ast.unparse(node.args[1]).removeprefix("f").strip("'").replace("{name}", "".join(model)))
     return keys
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_exactly_the_modules_imported(stage: str) -> None:
-    declared = {dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")}
-    assert declared == imported_files(ROOT / "stages" / f"{stage}.py")
+def test_code_deps_are_exactly_the_layers_imported(stage: str) -> None:
+    declared = {dep for dep in STAGES[stage]["deps"] if is_code(dep)}
+    assert declared == {unit(file) for file in imported_files(ROOT / "stages" / f"{stage}.py")} - {None}
+
+
+def test_each_layer_imports_only_those_before_it() -> None:
+    folder = ROOT / "noisy_mnist"
+    assert {path.stem for path in folder.iterdir() if path.name not in ("__init__.py", "__pycache__")} == set(LAYERS)
+    for position, layer in enumerate(LAYERS):
+        allowed = {f"noisy_mnist.{name}" for name in LAYERS[: position + 1]} | {"noisy_mnist"}
+        for path in [folder / f"{layer}.py"] if (folder / f"{layer}.py").exists() else (folder / layer).glob("*.py"):
+            names = {name for name in imported_names(path) if module_file(name)}
+            assert {".".join(name.split(".")[:2]) for name in names} <= allowed, path
+
+
+def test_packages_hold_no_code_of_their_own() -> None:
+    for path in [*ROOT.glob("noisy_mnist/**/__init__.py"), ROOT / "stages/__init__.py"]:
+        (docstring,) = ast.parse(path.read_text()).body
+        assert isinstance(docstring, ast.Expr), path
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_are_exactly_the_keys_read(stage: str) -> None:
-    """The check stage reads the whole file, as a dependency: all others name their keys."""
+    """The check stage reads the whole file, as a dependency: all others name their sections."""
     declared = set(STAGES[stage].get("params", []))
     assert declared == keys_read(stage)
     assert ("params.yaml" in STAGES[stage]["deps"]) == (stage == "check")
 
 
+def test_params_are_whole_sections() -> None:
+    """But for the scales that every model is tested at: a new seed or model must not rerun all evaluations."""
+    loose = {key for body in STAGES.values() for key in body.get("params", []) if "." in key}
+    assert {key for key in loose if not key.startswith("models.${")} == {"grid.scales"}
+
+
 def test_params_are_read_in_no_other_way() -> None:
-    for path in [*ROOT.glob("stages/*.py"), *ROOT.glob("noisy_mnist/*.py")]:
+    for path in [*ROOT.glob("stages/*.py"), *ROOT.glob("noisy_mnist/**/*.py")]:
         text = path.read_text()
-        assert not re.search(r"params\.load|YAML\(|open\(.params", text), path
+        if path.name not in ("params.py", "study.py"):
+            assert not re.search(r"params\.load|YAML\(|open\(.params", text), path
 
 
 def test_each_stage_has_its_module_and_each_module_its_stage() -> None:
     assert {path.stem for path in ROOT.glob("stages/*.py")} == {*STAGES, "__init__"}
     for stage, body in STAGES.items():
         assert body["cmd"].startswith(f"python -m stages.{stage}")
+        assert body["desc"].endswith(".")
 
 
 def test_no_axis_is_a_param_of_its_own_matrix() -> None:
     for name, body in STAGES.items():
         axes = {axis.strip("${}") for axis in body.get("matrix", {}).values()}
-        meant = {"noise.scales"} if name == "transfer" else set()  # a new scale is a new test for every model
+        meant = {"grid.scales"} if name == "evaluate" else set()  # a new scale is a new test for every model
         assert axes & set(body.get("params", [])) == meant
 
 
@@ -126,37 +159,35 @@ def leaves(value: Any, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def cells(stage: str, *only: str) -> set[str]:
-    """Return the names of the tiny grid's cells of one stage, of one model if named."""
-    return {f"{stage}@{cell}" for cell in CELLS if not only or cell.startswith(f"{only[0]}-")}
+def runs(stage: str, *only: str) -> set[str]:
+    """Return the names of the tiny grid's runs of one stage, of one model if named."""
+    return {f"{stage}@{run}" for run in RUNS if not only or run.startswith(f"{only[0]}-")}
 
 
 def by_scale(*stages: str) -> set[str]:
-    """Return the names of the tiny grid's cells of stages that are one per scale."""
+    """Return the names of the tiny grid's runs of stages that are one per scale."""
     return {f"{stage}@{scale}" for stage in stages for scale in ("0", "0.5")}
 
 
 EVERY_NOISE = by_scale("noise")
-TRANSFER = cells("transfer")
 PENALISED = {f"weight_decay@{penalty}-{factor}-0" for penalty in ("kernel", "activity") for factor in ("0", "0.001")}
 CONTROL = {"denoise_control@0.5"}
 AUTOENCODERS = {"autoencoder"} | by_scale("denoise_scale")
 CLASSIFIED = {"denoise", "synthesize"} | by_scale("denoise_scale")
-NOISY = EVERY_NOISE | cells("train") | by_scale("limit", "denoise_scale")
-TRAINED = cells("train") | PENALISED | CONTROL | AUTOENCODERS
+DRAWN = EVERY_NOISE | runs("evaluate") | by_scale("posterior") | {"figures"}
+TRAINED = runs("train") | PENALISED | CONTROL | AUTOENCODERS
 # For each key: a new value, and the stages that it reaches by itself. `check` reads the whole file each time.
 REACH: dict[str, tuple[Any, set[str]]] = {
-    "data.dataset": ("mnist", {"download", "summarize"}),
+    "data.dataset": ("mnist", {"download", "figures"}),
     "split.validation": (0.2, {"split"}),
     "split.seed": (1, {"split"}),
-    "noise.kind": ("salt_and_pepper", NOISY),
-    "noise.clip": (True, NOISY),
-    "noise.seed": (1, NOISY | CONTROL | {"autoencoder", "denoise"}),
+    "noise.kind": ("salt_and_pepper", DRAWN),
+    "noise.clip": (True, DRAWN),
+    "noise.seed": (1, DRAWN | CONTROL | {"autoencoder", "denoise"}),
     "train.precision": ("mixed_bfloat16", TRAINED),
-    "train.threads": (2, TRAINED | cells("evaluate") | TRANSFER | CLASSIFIED),
     "train.curve_images": (99, TRAINED),
-    "weight_decay.model": ("tiny_fresh", PENALISED),
-    "autoencoder.level": (0.3, {"autoencoder"}),
+    "compute.threads": (2, TRAINED | runs("evaluate") | CLASSIFIED),
+    "weight_decay.model": ("tiny_fresh", PENALISED | {"summarize"}),
     "autoencoder.encoder": ([8], AUTOENCODERS),
     "autoencoder.decoder": ([], AUTOENCODERS),
     "autoencoder.optimizer": ("sgd", AUTOENCODERS),
@@ -165,38 +196,36 @@ REACH: dict[str, tuple[Any, set[str]]] = {
     "autoencoder.batch_size": (32, AUTOENCODERS),
     "autoencoder.epochs": (1, AUTOENCODERS),
     "autoencoder.seed": (1, AUTOENCODERS),
-    "denoise.classifier": ("tiny", CLASSIFIED | CONTROL),
-    "denoise.seed": (7, CLASSIFIED | CONTROL),
-    "denoise.levels": ([0, 0.5, 1], {"denoise", "figures"}),
+    "denoise.classifier": ("tiny", CLASSIFIED | CONTROL | {"summarize"}),
+    "denoise.seed": (7, CLASSIFIED | CONTROL | {"summarize"}),
+    "denoise.level": (0.3, {"autoencoder", "summarize"}),
+    "denoise.levels": (3, {"denoise", "summarize"}),
     "synthesize.digits": (11, {"synthesize"}),
     "synthesize.seed": (1, {"synthesize"}),
     "figures.scale": (0, {"figures"}),
     "figures.digits": (3, {"figures"}),
     # An axis with one more: a scale, a seed, a model, a factor, a level. One with one less: a penalty.
-    "noise.scales": (
+    "grid.scales": (
         [0, 0.5, 0.25],
-        {"noise@0.25", "limit@0.25", "denoise_scale@0.25", *TRANSFER, "summarize", "figures"}
-        | {f"{stage}@{model}-0.25-0" for stage in CELL_STAGES for model in ("tiny", "tiny_fresh")},
+        {"noise@0.25", "posterior@0.25", "denoise_scale@0.25", *runs("evaluate"), "summarize"}
+        | {f"{stage}@{model}-0.25-0" for stage in RUN_STAGES for model in ("tiny", "tiny_fresh")},
     ),
-    "train.seeds": (
-        [0, 7],
-        {"summarize"} | {f"{s}@{c[:-2]}-7" for s in CELL_STAGES for c in CELLS},
-    ),
-    "train.models": (
+    "grid.seeds": ([0, 7], {"summarize"} | {f"{stage}@{run[:-2]}-7" for stage in RUN_STAGES for run in RUNS}),
+    "grid.models": (
         ["tiny", "tiny_fresh", "mlp"],
-        {"summarize"} | {f"{s}@mlp-{scale}-0" for s in CELL_STAGES for scale in ("0", "0.5")},
+        {"summarize"} | {f"{stage}@mlp-{scale}-0" for stage in RUN_STAGES for scale in ("0", "0.5")},
     ),
     "weight_decay.penalties": (["kernel"], {"summarize"}),
     "weight_decay.factors": (
         [0, 0.001, 1e-6],
         {"weight_decay@kernel-1e-06-0", "weight_decay@activity-1e-06-0", "summarize"},
     ),
-    "weight_decay.seeds": ([0, 7], {"summarize"} | {f"{cell[:-2]}-7" for cell in PENALISED}),
-    "denoise.control_levels": ([0.2, 0.5], {"denoise_control@0.2", "summarize"}),
+    "weight_decay.seeds": ([0, 7], {"summarize"} | {f"{run[:-2]}-7" for run in PENALISED}),
+    "denoise.control_levels": ([0.25, 0.5], {"denoise_control@0.25", "summarize"}),
 }
 REMOVED: dict[str, tuple[Any, set[str]]] = {
-    "noise.scales": ([0], {"transfer@tiny-0-0", "transfer@tiny_fresh-0-0", "summarize", "figures"}),
-    "train.models": (["tiny"], {"summarize"}),
+    "grid.scales": ([0], {"evaluate@tiny-0-0", "evaluate@tiny_fresh-0-0", "summarize"}),
+    "grid.models": (["tiny"], {"summarize"}),
 }
 MODEL_VALUES: dict[str, Any] = {
     "layers": [{"dense": 8}],
@@ -238,9 +267,9 @@ def test_taking_away_reruns_what_gathers(tiny: Path, change: Callable[..., None]
 
 
 @pytest.mark.parametrize("key", MODEL_VALUES)
-def test_a_key_of_a_model_reaches_its_cells_only(tiny: Path, change: Callable[..., None], key: str) -> None:
+def test_a_key_of_a_model_reaches_its_runs_only(tiny: Path, change: Callable[..., None], key: str) -> None:
     change({f"models.tiny_fresh.{key}": MODEL_VALUES[key]})
-    assert changed(tiny) == {"check", *cells("train", "tiny_fresh"), *CONTROL}
+    assert changed(tiny) == {"check", *runs("train", "tiny_fresh"), *CONTROL}
 
 
 def test_a_model_outside_the_study_reaches_nothing(tiny: Path, change: Callable[..., None]) -> None:
@@ -256,4 +285,36 @@ def test_a_clone_without_the_cache_finds_the_same(tiny: Path, change: Callable[.
     change({"models.tiny.epochs": 3, "models.tiny_decay.epochs": 3})
     output = dvc(tiny, *asked, status=255)  # what would run lacks its input here, so dvc names it as failed
     assert ran(output) == {"check"}
-    assert failed(output) == cells("train", "tiny") | PENALISED
+    assert failed(output) == runs("train", "tiny") | PENALISED
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "noise.py~", ".noise.py.swp", "._noise.py"])
+@pytest.mark.parametrize("folder", ["noisy_mnist/data", "data/clean", "data/history"])
+def test_what_desktops_and_editors_drop_changes_nothing(tiny: Path, folder: str, name: str) -> None:
+    (tiny / folder / name).write_text("dropped")
+    assert changed(tiny) == set()
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", "__pycache__", ".idea", ".vscode"])
+@pytest.mark.parametrize("folder", ["noisy_mnist/data", "data/clean", "data/history"])
+def test_folders_of_tools_change_nothing(tiny: Path, folder: str, name: str) -> None:
+    (tiny / folder / name).mkdir()
+    (tiny / folder / name / "file").write_text("dropped")
+    assert changed(tiny) == set()
+
+
+def test_an_edit_of_a_layer_reaches_the_stages_that_import_it(tiny: Path) -> None:
+    with (tiny / "noisy_mnist/reporting/charts.py").open("a") as file:
+        file.write("# edited\n")
+    assert changed(tiny) == {"check", "summarize", "figures"}
+
+
+def test_other_noise_leaves_the_trainings_without_noise(tiny: Path, change: Callable[..., None]) -> None:
+    """At scale 0 there is no noise: its images have the same bytes, and what is trained on them stays."""
+    change({"noise.clip": True})
+    before = {path: path.read_bytes() for path in (tiny / "data/noisy/0").iterdir()}
+    shutil.rmtree(tiny / "data/noisy/0")
+    dvc(tiny, "repro", "noise")
+    assert {path: path.read_bytes() for path in (tiny / "data/noisy/0").iterdir()} == before
+    reached = {name for name in changed(tiny) if name.startswith(("train", "denoise_scale"))}
+    assert reached == {"train@tiny-0.5-0", "train@tiny_fresh-0.5-0", "denoise_scale@0.5"}

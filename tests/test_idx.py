@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from noisy_mnist import idx
-from noisy_mnist.errors import UserError
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.datasets import idx
 
 ARRAY = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
 # Written out by hand from the format's description, not by idx.write.

@@ -1,4 +1,4 @@
-"""Kills, locks and a second run at any moment: no finished work is lost, and the results are those of a quiet run."""
+"""Kills, locks and a second run at any moment: nothing is lost, the results are those of an uninterrupted run."""
 
 import os
 import random
@@ -22,7 +22,7 @@ from tests.test_pipeline import contents
 KILLS = int(os.environ.get("KILLS", "6"))
 SEED = int(os.environ.get("KILLS_SEED", "0"))
 # The stages that a round of kills runs: one of each kind of writer, with two trainings.
-ROUND = ["evaluate@tiny_fresh-0.5-0", "limit@0.5", "autoencoder"]
+ROUND = ["evaluate@tiny_fresh-0.5-0", "posterior@0.5", "autoencoder"]
 STARTED = [sys.executable, "-m", "tools.repro", *ROUND]
 # What Python says of a Ctrl-C that comes while an object is freed, where no exception can be raised.
 SWALLOWED = re.compile(
@@ -53,7 +53,7 @@ def lock_entries(folder: Path) -> dict[str, object]:
 
 def forget(folder: Path) -> None:
     """Remove all results, and all that DVC knows of them."""
-    for name in ("data", "models", "backups", ".dvc/cache", ".dvc/tmp"):
+    for name in ("data", "models", "checkpoints", ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "dvc.lock").unlink(missing_ok=True)
 
@@ -75,38 +75,38 @@ def start(folder: Path, log: Path, command: list[str]) -> psutil.Popen:
         )
 
 
-def stages_at_work(folder: Path) -> list[psutil.Process]:
+def running_stages(folder: Path) -> list[psutil.Process]:
     """Return the processes of stages in a folder, orphans too."""
-    found = []
+    stages = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
-        words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(folder) and words[1:2] == ["-m"] and words[2].startswith("stages."):
-            found.append(process)
-    return found
+        command = process.info["cmdline"] or []
+        if process.info["cwd"] == str(folder) and command[1:2] == ["-m"] and command[2].startswith("stages."):
+            stages.append(process)
+    return stages
 
 
 def writers(folder: Path) -> dict[str, int]:
     """Return the process that has each result, or its temporary name, open for writing."""
-    found: dict[str, int] = {}
-    for process in stages_at_work(folder):
+    by_path: dict[str, int] = {}
+    for process in running_stages(folder):
         try:
             for file in process.open_files():
                 path = Path(file.path)
                 if path.is_relative_to(folder) and "w" in file.mode and ".dvc" not in path.parts:
-                    assert found.setdefault(file.path, process.pid) == process.pid, f"two writers of {file.path}"
+                    assert by_path.setdefault(file.path, process.pid) == process.pid, f"two writers of {file.path}"
         except psutil.Error:
             continue
-    return found
+    return by_path
 
 
 def interrupt(folder: Path, run: psutil.Popen, victim: str, how: signal.Signals) -> bool:
-    """Send a signal to dvc, to its whole group or to the stage at work; return whether there was one to get it."""
+    """Send a signal to dvc, to its whole group or to the running stage; return whether there was one to get it."""
     if run.poll() is not None:
         return False
     if victim == "group":
         os.killpg(run.pid, how)
         return True
-    stages = stages_at_work(folder)
+    stages = running_stages(folder)
     known = [process for process in run.children(recursive=True) if process.name() == "dvc"]
     targets = stages if victim == "stage" else [*known, run]
     for process in targets[:1]:
@@ -114,11 +114,11 @@ def interrupt(folder: Path, run: psutil.Popen, victim: str, how: signal.Signals)
     return bool(targets)
 
 
-def test_kills_at_any_moment_leave_the_results_of_a_quiet_run(unrun: Path, tmp_path: Path) -> None:
+def test_kills_at_any_moment_leave_the_results_of_an_uninterrupted_run(unrun: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
     began = time.monotonic()
-    quiet = start(unrun, log, STARTED)
-    assert quiet.wait() == 0, log.read_text()
+    uninterrupted = start(unrun, log, STARTED)
+    assert uninterrupted.wait() == 0, log.read_text()
     took = time.monotonic() - began
     expected, expected_entries = results(unrun), lock_entries(unrun)
 
@@ -136,16 +136,16 @@ def test_kills_at_any_moment_leave_the_results_of_a_quiet_run(unrun: Path, tmp_p
             kills += interrupt(unrun, run, victim, how)
             run.wait()
         while (status := start(unrun, log, STARTED).wait()) != 0:
-            # A stage or a dvc from before a kill is still at work: it is named. Nothing else may go wrong now.
-            said = log.read_text().rpartition("Stage 'check' didn't change")[2]
-            named = r"another run of this stage is at work, process \d+: wait until|is being blocked by:\s+\(PID \d+\)"
-            assert re.search(named, said), (status, said)
-            psutil.wait_procs(stages_at_work(unrun))
+            # A stage or a dvc from before a kill is still running: it is named. Nothing else may go wrong now.
+            output = log.read_text().rpartition("Stage 'check' didn't change")[2]
+            named = r"this stage is in progress, process \d+: wait until|is being blocked by:\s+\(PID \d+\)"
+            assert re.search(named, output), (status, output)
+            psutil.wait_procs(running_stages(unrun))
         assert lock_entries(unrun) == expected_entries
         assert results(unrun) == expected
         assert "are what dvc.lock says" in tool(unrun, "verify")
-    resumed = log.read_text().count("goes on after epoch")
-    print(f"{kills} kills in {rounds} rounds, {resumed} trainings went on from a backup, seed {SEED}")
+    resumed = log.read_text().count("resuming from epoch")
+    print(f"{kills} kills in {rounds} rounds, {resumed} trainings resumed from a checkpoint, seed {SEED}")
     assert "Traceback" not in log.read_text()
 
 
@@ -177,7 +177,7 @@ def test_a_lock_held_as_training_ends_costs_no_training(unrun: Path, tmp_path: P
         assert run.wait() == 0
         return
     again = dvc(unrun, *plain[1:])
-    assert "goes on after epoch 2 of 2" in again
+    assert "resuming from epoch 2 of 2" in again
     assert "epoch 1/2" not in again
     assert not ran(dvc(unrun, *plain[1:]))
 
@@ -187,9 +187,9 @@ def test_two_runs_in_one_workspace_lose_nothing(unrun: Path, tmp_path: Path) -> 
     runs = [start(unrun, log, STARTED) for log in logs]
     statuses = [run.wait() for run in runs]
     assert 0 in statuses, [log.read_text() for log in logs]
-    said = "".join(log.read_text() for log in logs)
+    output = "".join(log.read_text() for log in logs)
     for epoch in range(1, 7):  # by the ConvNet and by the autoencoder, once each
-        assert said.count(f"epoch {epoch}/6:") == 2
+        assert output.count(f"epoch {epoch}/6:") == 2
     assert not ran(dvc(unrun, "repro", *ROUND))
 
 
@@ -200,7 +200,7 @@ def press_ctrl_c(run: psutil.Popen, log: Path) -> None:
     until(lambda: run.poll() is not None or len(SWALLOWED.findall(log.read_text())) > before)
 
 
-def test_ctrl_c_ends_quietly_and_plain_dvc_goes_on(unrun: Path, change: Callable[..., None], tmp_path: Path) -> None:
+def test_ctrl_c_ends_quietly_and_plain_dvc_resumes(unrun: Path, change: Callable[..., None], tmp_path: Path) -> None:
     """Pressed again if TensorFlow has swallowed it, as it may while it frees what it traced."""
     change({"models.tiny_fresh.epochs": 100, "autoencoder.epochs": 100})
     log = tmp_path / "log"
@@ -209,6 +209,7 @@ def test_ctrl_c_ends_quietly_and_plain_dvc_goes_on(unrun: Path, change: Callable
     while run.poll() is None:
         press_ctrl_c(run, log)
     assert run.wait() != 0
-    assert not stages_at_work(unrun)
+    assert not running_stages(unrun)
+    assert "interrupted: run it again to resume" in log.read_text()
     assert "Traceback" not in SWALLOWED.sub("", log.read_text())
-    assert "goes on after epoch" in dvc(unrun, "repro", *ROUND)
+    assert "resuming from epoch" in dvc(unrun, "repro", *ROUND)

@@ -7,16 +7,17 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from ruamel.yaml import YAML
 
-from noisy_mnist import models
-from noisy_mnist.errors import UserError
-from noisy_mnist.params.models import AutoencoderParams, ModelParams
-from noisy_mnist.params.study import Params
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.denoising import autoencoder
+from noisy_mnist.denoising.params import AutoencoderParams
+from noisy_mnist.learning import models
+from noisy_mnist.learning.backend import keras, tf
+from noisy_mnist.learning.params import ModelParams
+from noisy_mnist.study import Params
 from tools.workspace import ROOT
 
 pytestmark = pytest.mark.usefixtures("tensorflow_set_up")
@@ -40,14 +41,14 @@ def whole_float32() -> Iterator[None]:
     ],
 )
 def test_number_of_parameters(name: str, parameters: int) -> None:
-    assert models.build(STUDY.models[name], "float32").count_params() == parameters
+    assert models.classifier(STUDY.models[name], "float32").count_params() == parameters
 
 
 @pytest.mark.parametrize("name", STUDY.models)
 def test_every_model_gives_probabilities(name: str) -> None:
     images = np.random.default_rng(0).random((7, 28, 28)).astype(np.float16)
     for precision in ("float32", "mixed_bfloat16"):
-        probabilities = models.predict(models.build(STUDY.models[name], precision), images)
+        probabilities = models.predict(models.classifier(STUDY.models[name], precision), images)
         assert probabilities.shape == (7, 10)
         assert probabilities.dtype == np.float32
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
@@ -65,14 +66,14 @@ LAYERS = [{"conv": 4, "kernel": 3, "batch_norm": True}, {"pool": 2}, {"dropout":
 def built(seed: int, layers: list[dict[str, int]] = LAYERS, **penalties: float) -> keras.Model:
     """Return the small ConvNet, or one of other layers, with weights from a seed."""
     keras.utils.set_random_seed(seed)
-    return models.build(ModelParams.model_validate({**FIT, "layers": layers, **penalties}), "float32")
+    return models.classifier(ModelParams.model_validate({**FIT, "layers": layers, **penalties}), "float32")
 
 
 def built_autoencoder(seed: int, precision: str = "float32") -> keras.Model:
     """Return an autoencoder 784-128-96-128-784 with weights from a seed."""
     keras.utils.set_random_seed(seed)
     params = AutoencoderParams.model_validate({**FIT, "encoder": [128, 96], "decoder": [128], "seed": 0})
-    return models.build(params, precision)
+    return autoencoder.build(params, precision)
 
 
 @pytest.mark.parametrize(("kernel", "activity"), [(0, 0), (0.3, 0), (0, 0.2), (0.3, 0.2)])
@@ -118,7 +119,7 @@ def test_autoencoder_is_its_two_parts_and_gives_images(precision: str) -> None:
 
 def test_autoencoder_can_have_a_code_and_nothing_else() -> None:
     params = AutoencoderParams.model_validate({**FIT, "encoder": [5], "decoder": [], "seed": 0})
-    assert models.build(params, "float32").count_params() == 785 * 5 + 6 * 784
+    assert autoencoder.build(params, "float32").count_params() == 785 * 5 + 6 * 784
 
 
 @pytest.mark.parametrize("build", [built, built_autoencoder])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from noisy_mnist import noise
-from noisy_mnist.noise import BLOCK
+from noisy_mnist.data import noise
+from noisy_mnist.data.noise import BLOCK
 
 N = 3 * BLOCK + 7
 

@@ -12,7 +12,7 @@ import pytest
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
-from noisy_mnist import tables
+from noisy_mnist.core import tables
 from tests.conftest import dvc, failed, git, ran
 from tests.test_graph import STAGES
 from tools import workspace
@@ -26,39 +26,50 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 def test_results_have_the_promised_names(finished: Path) -> None:
     summary = json.loads((finished / "metrics/summary.json").read_text())
-    assert summary["dataset"] == "digits"
-    assert list(summary["noise"]) == ["tiny", "tiny_fresh"]
-    assert {"mean", "std", "n"} <= set(summary["noise"]["tiny"]["0.5"]["accuracy"])
+    assert list(summary) == ["accuracy", "posterior", "weight_decay", "denoise", "new_digits"]
+    assert {model: list(by_scale) for model, by_scale in summary["accuracy"].items()} == {
+        "tiny": ["0", "0.5"],
+        "tiny_fresh": ["0", "0.5"],
+    }
+    assert list(summary["posterior"]) == ["0", "0.5"]
+    assert {name: list(found) for name, found in summary["weight_decay"].items()} == {
+        "kernel": ["factor", "test_accuracy"],
+        "activity": ["factor", "test_accuracy"],
+    }
+    assert list(summary["denoise"]) == ["helps_from", "helps_to", "autoencoder_validation_loss"]
+    assert list(summary["new_digits"]) == ["intended"]
+    scores = (finished / "metrics/scores.csv").read_text().partition("\n")[0]
+    assert scores == "study,model,scale,split,score,mean,std,n,ci95"
     headers = {path.name: path.read_text().partition("\n")[0] for path in (finished / "plots").glob("*.csv")}
     assert headers["accuracy_by_scale.csv"] == "model,scale,seed,split,accuracy,loss"
     assert headers["curves.csv"] == "model,scale,seed,epoch,split,accuracy,loss"
     assert headers["transfer.csv"] == "model,train_scale,test_scale,seed,accuracy"
-    assert headers["limit.csv"] == "scale,accuracy"
+    assert headers["posterior.csv"] == "scale,accuracy"
+    assert headers["comparison.csv"] == "method,scale,accuracy,ci95,above_posterior"
     assert headers["weight_decay.csv"] == "penalty,factor,seed,validation_accuracy,test_accuracy"
     assert headers["denoise.csv"].startswith("level,images,accuracy,macro_recall")
     assert list(tables.read_csv(finished / "plots/denoise.csv")["images"].unique()) == ["noisy", "denoised"]
-    assert {"what_helps", "weight_decay", "denoise", "new_digits"} <= set(summary)
     assert (finished / "plots/curves.csv").read_text().splitlines()[1].startswith("tiny,0,0,1,train,")
 
 
 def test_run_leaves_git_clean_but_for_its_results(finished: Path) -> None:
     tracked = git(finished, "ls-files").splitlines()
-    assert not [name for name in tracked if name.startswith(("data/", "models/", "backups/"))]
-    assert git(ROOT, "check-ignore", "quickstart/dvc.lock", "data/raw", "models/mlp", "backups/mlp", "dvc_plots")
+    assert not [name for name in tracked if name.startswith(("data/", "models/", "checkpoints/"))]
+    assert git(ROOT, "check-ignore", "quickstart/dvc.lock", "data/raw", "models/mlp", "checkpoints/mlp", "dvc_plots")
 
 
-def test_backups_are_gone_when_training_is_done(finished: Path) -> None:
-    assert not list(finished.glob("backups/**/*.npz"))
+def test_checkpoints_are_gone_when_training_is_done(finished: Path) -> None:
+    assert not list(finished.glob("checkpoints/**/*.npz"))
 
 
 def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change: Callable[..., None]) -> None:
-    """SIGKILL at the stage itself, twice; the third run goes on to its end."""
+    """SIGKILL at the stage itself, twice; the third run resumes and goes on to its end."""
     change({"models.tiny_fresh.epochs": 12})
     outputs = [tiny / "models/tiny_fresh/0.5-0.keras", tiny / "data/history/tiny_fresh/0.5-0.csv"]
     command = [sys.executable, "-m", "stages.train", "tiny_fresh", "0.5", "0"]
     assert subprocess.run(command, cwd=tiny, check=False).returncode == 0
     straight = [path.read_bytes() for path in outputs]
-    for path in [*outputs, tiny / "backups/history/tiny_fresh/0.5-0.npz"]:
+    for path in [*outputs, tiny / "checkpoints/history/tiny_fresh/0.5-0.npz"]:
         path.unlink()
     for _ in range(2):
         with subprocess.Popen(command, cwd=tiny, stderr=subprocess.PIPE, text=True) as stage:
@@ -73,26 +84,28 @@ def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_declared_dependencies_are_enough(finished: Path, tmp_path: Path, stage: str) -> None:
-    """One cell of each stage, alone with params.yaml and what dvc.yaml says it reads."""
+    """One run of each stage, alone with params.yaml and what dvc.yaml says it reads."""
     with Repo(str(finished)) as repo:
-        cell = next(found for found in repo.index.stages if re.fullmatch(rf"{stage}(@.*)?", found.name))
-        needed = [Path(dep.fs_path).relative_to(finished) for dep in cell.deps if not isinstance(dep, ParamsDependency)]
+        instance = next(found for found in repo.index.stages if re.fullmatch(rf"{stage}(@.*)?", found.name))
+        needed = [
+            Path(dep.fs_path).relative_to(finished) for dep in instance.deps if not isinstance(dep, ParamsDependency)
+        ]
     for path in {Path("params.yaml"), *needed}:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (finished / path).is_dir() else shutil.copy
         copy(finished / path, tmp_path / path)
-    command = [sys.executable, *cell.cmd.split()[1:]]
+    command = [sys.executable, *instance.cmd.split()[1:]]
     environment = {**workspace.environment(), "PYTHONPATH": str(tmp_path)}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    for out in cell.outs:
+    for out in instance.outs:
         assert (tmp_path / Path(out.fs_path).relative_to(finished)).exists()
 
 
 def test_forced_second_run_leaves_the_lock_file_as_it_was(tiny: Path) -> None:
     before = (tiny / "dvc.lock").read_bytes()
     results = contents(tiny / "plots") | contents(tiny / "metrics")
-    assert not list(tiny.glob("backups/**/*.npz"))  # or nothing would be trained again
+    assert not list(tiny.glob("checkpoints/**/*.npz"))  # or nothing would be trained again
     dvc(tiny, "repro", "--force")
     assert (tiny / "dvc.lock").read_bytes() == before
     assert contents(tiny / "plots") | contents(tiny / "metrics") == results
@@ -100,12 +113,12 @@ def test_forced_second_run_leaves_the_lock_file_as_it_was(tiny: Path) -> None:
 
 def test_two_threads_give_the_same_bytes_each_time(tiny: Path, change: Callable[..., None]) -> None:
     one = {path: path.read_bytes() for path in (tiny / "models").glob("tiny*/0.5-0.keras")}
-    change({"train.threads": 2})
-    cells = ["train@tiny-0.5-0", "train@tiny_fresh-0.5-0"]
-    assert ran(dvc(tiny, "repro", "--single-item", *cells)) == set(cells)
+    change({"compute.threads": 2})
+    names = ["train@tiny-0.5-0", "train@tiny_fresh-0.5-0"]
+    assert ran(dvc(tiny, "repro", "--single-item", *names)) == set(names)
     first = {path: path.read_bytes() for path in one}
-    shutil.rmtree(tiny / "backups")
-    assert ran(dvc(tiny, "repro", "--force", "--single-item", *cells)) == set(cells)
+    shutil.rmtree(tiny / "checkpoints")
+    assert ran(dvc(tiny, "repro", "--force", "--single-item", *names)) == set(names)
     assert {path: path.read_bytes() for path in one} == first
     mlp = tiny / "models/tiny/0.5-0.keras"
     assert first[mlp] == one[mlp]  # what holds for MLPs; ConvNets depend on the processor
@@ -114,23 +127,22 @@ def test_two_threads_give_the_same_bytes_each_time(tiny: Path, change: Callable[
 def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callable[..., None]) -> None:
     noisy = contents(tiny / "data/noisy")
     git(tiny, "checkout", "--quiet", "-b", "wide")
-    change({"models.tiny.layers": [{"dense": 64}], "noise.scales": [0, 0.25, 0.5]})
+    change({"models.tiny.layers": [{"dense": 64}], "grid.scales": [0, 0.25, 0.5]})
     output = dvc(tiny, "repro")
     new = {"tiny-0-0", "tiny-0.25-0", "tiny-0.5-0", "tiny_fresh-0.25-0"}
     tested = new | {"tiny_fresh-0-0", "tiny_fresh-0.5-0"}  # all models, at the new scale too
-    assert ran(output) == {"check", "summarize", "figures", *(f"transfer@{cell}" for cell in tested)} | {
-        *(f"{s}@{cell}" for s in ("train", "evaluate") for cell in new),
-        *(f"{s}@0.25" for s in ("noise", "limit", "denoise_scale")),
+    assert ran(output) == {"check", "summarize", "figures", *(f"evaluate@{run}" for run in tested)} | {
+        *(f"train@{run}" for run in new),
+        *(f"{stage}@0.25" for stage in ("noise", "posterior", "denoise_scale")),
     }
     assert noisy.items() <= contents(tiny / "data/noisy").items()
     git(tiny, "add", "--all")
     git(tiny, "commit", "--quiet", "--message", "Wide")
 
     metrics = json.loads(dvc(tiny, "metrics", "diff", "main", "--json"))["metrics/summary.json"]
-    moved = {key for key in metrics if key.endswith(".accuracy.mean")}
-    assert moved >= {"noise.tiny.0.accuracy.mean", "noise.tiny.0.25.accuracy.mean"}
-    assert not [key for key in metrics if key.startswith("noise.tiny_fresh.0.5.")]
-    assert "noise.tiny.0.accuracy.mean" in dvc(tiny, "metrics", "diff", "main")
+    assert set(metrics) >= {"accuracy.tiny.0", "accuracy.tiny.0.25"}
+    assert "accuracy.tiny_fresh.0.5" not in metrics
+    assert "accuracy.tiny.0.25" in dvc(tiny, "metrics", "diff", "main")
 
     plots = json.loads(dvc(tiny, "plots", "diff", "main", "--json"))["data"]
     for name in ("accuracy_by_scale", "curves", "transfer"):
@@ -143,12 +155,12 @@ def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callab
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"noise.scales": [0, -1]}, ["noise.scales[1]", "-1", "greater than or equal to 0"]),
-        ({"noise.scales": [0, 0.1, 0.10]}, ["noise.scales", "each scale once"]),
-        ({"train.models": []}, ["train.models", "at least 1"]),
-        ({"train.models": ["tiny", "nothing"]}, ["train.models", "'nothing'", "Expected keys of models"]),
-        ({"denoise.classifier": "mlp"}, ["denoise.classifier", "'mlp'", "Expected one of train.models"]),
-        ({"denoise.levels": [0, 1.5]}, ["denoise.levels[1]", "1.5", "less than or equal to 1"]),
+        ({"grid.scales": [0, -1]}, ["grid.scales[1]", "-1", "greater than or equal to 0"]),
+        ({"grid.scales": [0, 0.1, 0.10]}, ["grid.scales", "each entry once"]),
+        ({"grid.models": []}, ["grid.models", "at least 1"]),
+        ({"grid.models": ["tiny", "nothing"]}, ["grid.models", "'nothing'", "Expected keys of models"]),
+        ({"denoise.classifier": "mlp"}, ["denoise.classifier", "'mlp'", "Expected one of grid.models"]),
+        ({"denoise.levels": 1}, ["denoise.levels", "1", "greater than or equal to 2"]),
         ({"weight_decay.factors": []}, ["weight_decay.factors", "at least 1"]),
         ({"weight_decay.seeds": []}, ["weight_decay.seeds", "at least 1"]),
     ],
@@ -160,10 +172,11 @@ def test_wrong_params_are_refused_before_anything_runs(
     output = dvc(tiny, "repro", status=255)
     assert ran(output) == {"check"}, output
     assert "Traceback" not in output
-    for words in said:
-        assert words in output
+    for part in said:
+        assert part in output
 
 
+@pytest.mark.usefixtures("current_results")
 def test_committed_results_are_those_of_the_committed_code(tmp_path: Path) -> None:
     """In a clone without data, nothing is to be done: an edit without a run fails here."""
     for name in git(ROOT, "ls-files").splitlines():

@@ -15,7 +15,7 @@ from tests.conftest import git, tool
 from tools import plots
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = [
+HEADLESS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
     *("--enable-logging=stderr", "--virtual-time-budget=20000"),
@@ -28,12 +28,12 @@ def draw(page: Path, profile: Path) -> tuple[str, str, list[str]]:
     if not BROWSER:
         pytest.skip("no chromium or google-chrome on this machine: the plots page is not drawn")
     log = profile / "net.json"
-    command = [BROWSER, *QUIET, f"--user-data-dir={profile}", f"--log-net-log={log}", "--dump-dom", page.as_uri()]
+    command = [BROWSER, *HEADLESS, f"--user-data-dir={profile}", f"--log-net-log={log}", "--dump-dom", page.as_uri()]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     events = json.loads(log.read_text())["events"]
     asked = [event["params"] for event in events if "initiator" in event.get("params", {})]
     # The browser's own requests, for its updates, say that no page is behind them.
-    addresses = [found["url"] for found in asked if found["initiator"] != "not an origin"]
+    addresses = [event["url"] for event in asked if event["initiator"] != "not an origin"]
     logged = [line for line in run.stderr.splitlines() if "CONSOLE" in line and "but current version is" not in line]
     return run.stdout, "\n".join(logged), addresses
 
@@ -44,12 +44,12 @@ class Elements(HTMLParser):
     def __init__(self, page: str) -> None:
         """Read a page."""
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element."""
-        self.found.append((tag, dict(attrs)))
+        self.elements.append((tag, dict(attrs)))
 
 
 def test_every_plot_is_drawn_with_no_network_and_no_error(tiny: Path, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_titles_and_revisions_are_text_whatever_they_hold(tiny: Path, tmp_path: 
     dom, logged, asked = draw(tiny / plots.PAGE, tmp_path / "profile")
     assert html.escape(branch, quote=False) in dom
     assert html.escape(EVIL, quote=False) in dom  # as the text of an SVG element
-    elements = Elements(dom).found
+    elements = Elements(dom).elements
     assert all(str(attributes["src"]).startswith("data:") for tag, attributes in elements if tag == "img")
     assert [tag for tag, _ in elements if tag in ("b", "script")] == ["script", "script"]  # the page's own
     assert not logged
@@ -91,7 +91,7 @@ def test_titles_and_revisions_are_text_whatever_they_hold(tiny: Path, tmp_path: 
 
 def test_a_plot_that_cannot_be_read_is_named(tiny: Path) -> None:
     (tiny / "plots/curves.csv").unlink()
-    said = tool(tiny, "plots", status=1)
-    assert "plots/curves.csv" in said
-    assert "dvc repro" in said
+    output = tool(tiny, "plots", status=1)
+    assert "plots/curves.csv" in output
+    assert "dvc repro" in output
     assert not (tiny / plots.PAGE).exists()

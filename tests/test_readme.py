@@ -1,35 +1,43 @@
 """The README's table is the committed results', and what it tells people to type exists."""
 
+import itertools
 import json
 import re
 import shlex
 import shutil
-from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from noisy_mnist import tables
-from noisy_mnist.params import study
-from noisy_mnist.params.study import Params
-from tools.workspace import ROOT, change_params
+from noisy_mnist import study
+from noisy_mnist.core import tables
+from noisy_mnist.study import Params
+from tools.workspace import ROOT, change_params, read_params
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+NAMES = ("README.md", "RELIABILITY.md", "REPRODUCTION.md")
+DOCUMENTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in NAMES}
+PARAMS = read_params(ROOT / "params.yaml")
+STAGES = read_params(ROOT / "dvc.yaml")["stages"]
+# An option of dvc, which is no target.
+OPTION = re.compile(r"--?[\w-]+(?:=\S+)?")
 
 
 def test_table_equals_the_committed_results() -> None:
-    """And shows in bold what is best at each scale; the limit is no net."""
-    table = tables.read_csv(ROOT / "plots/what_helps.csv")
+    """And shows in bold what is best at each scale; the posterior baseline is no net."""
+    table = tables.read_csv(ROOT / "plots/comparison.csv")
     found = dict(re.findall(r"^\| `(\w+)` \| ([.\d* |±]+) \|$", README, flags=re.MULTILINE))
-    assert list(found) == list(table["approach"].unique())
-    best = table[table["approach"] != "limit"].groupby("scale")["accuracy"].max()
-    for approach, rows in table.groupby("approach"):
+    assert list(found) == list(table["method"].unique())
+    best = table[table["method"] != "posterior"].groupby("scale")["accuracy"].max()
+    for method, rows in table.groupby("method"):
         expected = []
         for row in rows.to_dict("records"):
             shown = f"{row['accuracy']:.4f} ± {row['ci95']:.4f}".replace("0.", ".")
-            expected.append(f"**{shown}**" if row["accuracy"] == best[row["scale"]] and approach != "limit" else shown)
-        assert found[str(approach)].split(" | ") == expected
+            is_best = row["accuracy"] == best[row["scale"]] and method != "posterior"
+            expected.append(f"**{shown}**" if is_best else shown)
+        assert found[str(method)].split(" | ") == expected
 
 
 def test_figures_of_speed_equal_the_committed_benchmarks() -> None:
@@ -71,21 +79,29 @@ def test_every_make_target_it_names_exists() -> None:
 
 
 def test_every_key_it_names_exists() -> None:
-    params = YAML(typ="safe").load(ROOT / "params.yaml")
-    Params.model_validate(params)
-    for key in re.findall(
-        r"`((?:data|split|noise|train|weight_decay|autoencoder|denoise|synthesize|figures)\.[a-z_]+)\b(?!\.)", README
-    ):
+    Params.model_validate(PARAMS)
+    sections = "|".join(section for section in PARAMS if section != "models")
+    keys = re.findall(rf"`((?:{sections})\.[a-z_]+)\b(?!\.)", README)
+    assert {key.partition(".")[0] for key in keys} >= {"grid", "compute", "noise", "denoise"}
+    for key in keys:
         section, name = key.split(".")
-        assert name in params[section], key
+        assert name in PARAMS[section], key
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.+?)```", README, flags=re.DOTALL))
+def test_every_entry_it_shows_is_valid_and_new(block: str) -> None:
+    (section, entries), *others = YAML(typ="safe").load(block).items()
+    assert not others
+    assert not entries.keys() & PARAMS[section].keys()
+    Params.model_validate({**PARAMS, section: {**PARAMS[section], **entries}})
 
 
 @pytest.mark.parametrize("command", re.findall(r"dvc exp run [^`\n]*", README))
 def test_every_experiment_it_names_has_valid_params(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    words = shlex.split(command)
-    settings = [after for word, after in pairwise(words) if word in ("-S", "--set-param")]
+    words = shlex.split(command, comments=True)
+    settings = [after for word, after in itertools.pairwise(words) if word in ("-S", "--set-param")]
     assert settings
     changes = dict(setting.split("=", 1) for setting in settings)
     if "--queue" in words:  # one experiment for each value
@@ -97,8 +113,57 @@ def test_every_experiment_it_names_has_valid_params(
     study.check()
 
 
-def test_every_picture_it_shows_exists() -> None:
-    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README)
-    assert pictures
-    for path in pictures:
-        assert (ROOT / path).exists()
+def instances(stage: str) -> set[str]:
+    """Return the names that a stage can be called by: its own, and those of its matrix."""
+    axes: list[list[Any]] = []
+    for axis in STAGES[stage].get("matrix", {}).values():
+        section, key = axis.strip("${}").split(".")
+        axes.append(PARAMS[section][key])
+    return {stage} | {f"{stage}@{'-'.join(map(str, item))}" for item in itertools.product(*axes) if axes}
+
+
+def test_every_stage_it_names_exists() -> None:
+    """As a target of ``dvc repro``, or in the column of targets."""
+    known = {name for stage in STAGES for name in instances(stage)}
+    for name, document in DOCUMENTS.items():
+        commands = re.findall(r"\bdvc (?:repro|stage list)\b([^`#&|;\n]*)", document)
+        targets = {word for command in commands for word in command.split() if not OPTION.fullmatch(word)}
+        assert {target for target in targets if "<" not in target} <= known, name
+        assert {target.partition("@")[0] for target in targets} <= STAGES.keys(), name
+    rows = re.findall(r"^\| study \| targets \|.*\n\|[-|]+\n((?:\|.*\n)+)", README, flags=re.MULTILINE)
+    listed = {target for target in re.findall(r"`([^`]+)`", rows[0]) for target in target.split()}
+    assert {"evaluate", "weight_decay"} <= listed <= STAGES.keys()
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_file_it_names_exists(name: str) -> None:
+    """All but what runs leave in data and models; a part in angle brackets stands for any name."""
+    paths = re.findall(r"`([\w./<>*-]+/[\w./<>*-]+\.(?:py|yaml|csv|json|md|png))`", DOCUMENTS[name])
+    assert paths or name != "README.md"
+    for path in paths:
+        if not path.startswith(("data/", "models/")):
+            assert any(ROOT.glob(re.sub(r"<\w+>", "*", path))), path
+
+
+def test_every_test_that_reliability_names_exists() -> None:
+    names = set(re.findall(r"`(test_\w+)`", DOCUMENTS["RELIABILITY.md"]))
+    assert names
+    assert names <= {path.stem for path in (ROOT / "tests").glob("test_*.py")}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_picture_and_file_it_links_to_exists(name: str) -> None:
+    links = re.findall(r"\]\(((?!https?:|#)[^)#]+)", DOCUMENTS[name])
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", DOCUMENTS[name])
+    assert set(pictures) <= set(links)
+    assert pictures or name == "RELIABILITY.md"
+    for path in links:
+        assert (ROOT / path).exists(), path
+
+
+def test_every_section_it_links_to_exists() -> None:
+    headings = {name: re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE) for name, text in DOCUMENTS.items()}
+    for name, text in DOCUMENTS.items():
+        for file, anchor in re.findall(r"\]\(([\w.]*)#([^)]+)\)", text):
+            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings[file or name]}
+            assert anchor in anchors, (name, anchor)

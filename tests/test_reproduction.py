@@ -1,15 +1,26 @@
 """What REPRODUCTION.md gives as ours stands in the committed tables."""
 
-import json
 import re
+from typing import Any
 
 import pytest
 
-from noisy_mnist import tables
+from noisy_mnist.core import tables
 from tools.workspace import ROOT
 
 DOCUMENT = (ROOT / "REPRODUCTION.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| ours\*?, \[[\w -]+\]\((\S+\.csv)\), `(\w+)` \| (.+) \|$", DOCUMENT, flags=re.MULTILINE)
+SCORES = tables.read_csv(ROOT / "metrics/scores.csv", text=["scale"])
+
+
+def row(study: str, model: str, scale: str | None, score: str, split: str = "test") -> dict[str, Any]:
+    """Return a row of the committed scores."""
+    wanted = {"study": study, "model": model, "split": split, "score": score}
+    found = SCORES[SCORES["scale"].isna() if scale is None else SCORES["scale"] == scale]
+    for column, value in wanted.items():
+        found = found[found[column] == value]
+    (result,) = found.to_dict("records")
+    return {str(key): value for key, value in result.items()}
 
 
 def test_every_table_kept_for_it_is_shown() -> None:
@@ -20,39 +31,41 @@ def test_every_table_kept_for_it_is_shown() -> None:
 @pytest.mark.parametrize(("path", "model", "cells"), ROWS)
 def test_accuracies_are_those_of_the_tables(path: str, model: str, cells: str) -> None:
     table = tables.read_csv(ROOT / path)
+    if "study" in table:  # of all studies and scores
+        table = table[(table["study"] == "noise") & (table["score"] == "accuracy")]
     rows = table[(table["model"] == model) & (table["split"] == "test")]
     expected = [f"{row['mean']:.4f} ± {row['ci95']:.4f}".replace("0.", ".") for row in rows.to_dict("records")]
     assert [cell for cell in cells.split(" | ") if cell != "–"] == expected  # – is what was not run
 
 
 def test_rows_of_weight_decay_are_those_of_the_table() -> None:
-    table = tables.read_csv(ROOT / "plots/weight_decay_intervals.csv")
+    table = SCORES[(SCORES["study"] == "weight_decay") & (SCORES["score"] == "accuracy")]
     found = re.findall(r"^\| ours, `(\w+)` \| (.+) \|$", DOCUMENT, flags=re.MULTILINE)
-    assert [penalty for penalty, _ in found] == list(table["penalty"].unique())
+    assert [penalty for penalty, _ in found] == list(table["model"].unique())
     for penalty, cells in found:
-        rows = table[(table["penalty"] == penalty) & (table["split"] == "validation")]
+        rows = table[(table["model"] == penalty) & (table["split"] == "validation")]
         expected = [f"{row['mean']:.4f} ± {row['std']:.4f}".replace("0.", ".") for row in rows.to_dict("records")]
         assert cells.split(" | ") == expected
 
 
-def test_denoising_and_published_figures_are_those_of_the_summary() -> None:
-    summary = json.loads((ROOT / "metrics/summary.json").read_text())
-    denoise, digits = summary["denoise"], summary["new_digits"]
-    start, end = (denoise["helps"][side] for side in ("from", "to"))
-    kernel = summary["weight_decay"]["kernel"]
-    assert kernel["factor"] == "0.0001"
+def test_denoising_and_published_figures_are_those_of_the_scores() -> None:
+    ends = {end: row("denoise", "denoised", None, f"helps_{end}")["mean"] for end in ("from", "from_low", "from_high")}
+    ends |= {end: row("denoise", "denoised", None, f"helps_{end}")["mean"] for end in ("to", "to_low", "to_high")}
+    gain = SCORES[(SCORES["study"] == "weight_decay") & (SCORES["model"] == "kernel") & (SCORES["score"] == "gain")]
+    assert list(gain["scale"]) == ["0.0001"]  # the chosen factor
     shown = [
-        f"| {denoise['autoencoder_validation_loss']:.4f} |",
-        f"| {start['level']:.3f} (95 % interval {start['low']:.3f} to {start['high']:.3f}) |",
-        f"| {end['level']:.3f} ({end['low']:.3f} to {end['high']:.0f}) |",
+        f"| {row('autoencoder', 'autoencoder', None, 'loss', split='validation')['mean']:.4f} |",
+        "| {from:.3f} (95 % interval {from_low:.3f} to {from_high:.3f}) |".format(**ends),
+        "| {to:.3f} ({to_low:.3f} to {to_high:.0f}) |".format(**ends),
         *(
-            f"{denoise['levels'][level]['denoised']['accuracy']:.3f} at {level}"
-            for level in ("0.2", "0.4", "0.5", "0.8")
+            f"{row('denoise', 'denoised', level, 'accuracy')['mean']:.3f} at {level}"
+            for level in ("0.2", "0.4", "0.5", "0.6", "0.8")
         ),
-        f"{digits['new']['intended']:.1%} read as meant".replace("%", " %"),
-        "{mean:.4f} ± {ci95:.4f} (kernel 1e-4, n = {n})".format(**kernel["test_accuracy"]),
+        f"{row('synthesize', 'new', None, 'intended')['mean']:.1%} classified as intended".replace("%", " %"),
+        f"{row('synthesize', 'from_noise', None, 'intended')['mean']:.1%}, from noise".replace("%", " %"),
+        "{mean:.4f} ± {ci95:.4f} (kernel 1e-4, n = {n})".format(**row("weight_decay", "kernel", "0.0001", "accuracy")),
         *(
-            "{mean:.4f} ± {ci95:.4f} (`{model}`".format(**summary["noise"][model]["0"]["accuracy"], model=model)
+            "{mean:.4f} ± {ci95:.4f} (`{model}`".format(**row("noise", model, "0", "accuracy"))
             for model in ("mlp", "cnn_bn", "cnn")
         ),
     ]

@@ -16,9 +16,10 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from noisy_mnist.errors import UserError
+from noisy_mnist.core.errors import UserError
 from tests.conftest import dvc, git, ran, tool
-from tools import results, verify
+from tools import digests, lockfile, lost_entries, repository, verify
+from tools.lockfile import LOCK_FILE
 
 # Damaged copies of dvc.lock, and damaged files, to try: more for a long run.
 TRIES = int(os.environ.get("DAMAGES", "5"))
@@ -34,7 +35,7 @@ def inside(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def repo(inside: Path) -> Iterator[Repo]:  # noqa: ARG001
     """Return the opened DVC repository of the copy."""
-    with results.open_repo() as opened:
+    with repository.open_repo() as opened:
         yield opened
 
 
@@ -51,34 +52,40 @@ def flip(path: Path, at: int = 0) -> None:
 
 def stored(path: Path) -> Path:
     """Return the object in the cache that holds a file's bytes."""
-    md5 = str(results.digest(path))
+    md5 = str(digests.of_file(path))
     return Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
 
 
-def listing(path: str) -> Path:
+def contents(folder: str) -> dict[str, str]:
+    """Return the digest of each file in a folder by its path below it."""
+    paths = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): str(digests.of_file(path)) for path in paths}
+
+
+def file_list(folder: str) -> Path:
     """Return the object in the cache that lists the files of a folder."""
-    md5 = results.folder_digest(results.contents(Path(path)))
+    md5 = digests.of_folder(contents(folder))
     return Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
 
 
 def snapshot(folder: Path) -> dict[Path, bytes]:
     """Return the bytes of dvc.lock, of all results and of the cache."""
     tops = ["dvc.lock", "data", "models", "metrics", "plots", ".dvc/cache/files"]
-    found = (path for top in tops for path in [folder / top, *(folder / top).rglob("*")])
-    return {path.relative_to(folder): path.read_bytes() for path in found if path.is_file()}
+    paths = (path for top in tops for path in [folder / top, *(folder / top).rglob("*")])
+    return {path.relative_to(folder): path.read_bytes() for path in paths if path.is_file()}
 
 
 def test_what_dvc_has_written_is_found_whole(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
     """The entry computed from the files is the one in dvc.lock, for every stage: so lost_entries knows a good one."""
-    present = YAML(typ="safe").load(results.LOCK_FILE.read_text())["stages"]
-    for stage in results.stages(repo):
-        assert results._fitting(stage) == present[stage.name]
+    present = YAML(typ="safe").load(LOCK_FILE.read_text())["stages"]
+    for stage in repository.stages(repo):
+        assert lockfile.current_entry(stage) == present[stage.name]
     assert verify.main() == 0
     assert f"the results of {len(present)} stages" in capsys.readouterr().out
 
 
 def test_stages_come_after_those_they_depend_on(repo: Repo) -> None:
-    names = [stage.name for stage in results.stages(repo)]
+    names = [stage.name for stage in repository.stages(repo)]
     assert names.index("split") < names.index("noise@0") < names.index("train@tiny-0-0") < names.index("figures")
 
 
@@ -92,9 +99,9 @@ def test_any_flipped_bit_is_noticed_and_named(capsys: pytest.CaptureFixture[str]
         at = rng.randrange(path.stat().st_size)
         flip(path, at)
         assert verify.main() == 1, path
-        said = capsys.readouterr().out
-        assert f"damaged: {path if place == 'workspace' else path.absolute()}" in said
-        assert "make repair" in said
+        output = capsys.readouterr().out
+        assert f"damaged: {path if place == 'workspace' else path.absolute()}" in output
+        assert "make repair" in output
         flip(path, at)
     assert verify.main() == 0
 
@@ -103,9 +110,17 @@ def test_any_flipped_bit_is_noticed_and_named(capsys: pytest.CaptureFixture[str]
 def test_missing_and_foreign_files_are_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     Path("data/noisy/0.5/train_images.npy").rename("data/noisy/0.5/other.npy")
     assert verify.main() == 1
-    said = capsys.readouterr().out
-    assert "missing: data/noisy/0.5/train_images.npy, of stage noise@0.5" in said
-    assert "foreign: data/noisy/0.5/other.npy, of stage noise@0.5" in said
+    output = capsys.readouterr().out
+    assert "missing: data/noisy/0.5/train_images.npy, of stage noise@0.5" in output
+    assert "foreign: data/noisy/0.5/other.npy, of stage noise@0.5" in output
+
+
+@pytest.mark.usefixtures("inside")
+def test_files_that_dvc_ignores_are_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    for path in ("data/clean/.DS_Store", "noisy_mnist/core/.DS_Store"):
+        Path(path).write_text("a desktop's")
+    assert verify.main() == 0
+    assert "changed" not in capsys.readouterr().out
 
 
 def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
@@ -114,16 +129,16 @@ def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
     before = snapshot(tiny)
     monkeypatch.chdir(tiny)
     noisy = Path("data/noisy/0.5")
-    tiny_model, report = Path("models/tiny/0-0.keras"), Path("data/scores/tiny/0.5-0.json")
-    limit, images, labels = Path("data/limit/0.5.json"), noisy / "test_images.npy", noisy / "test_labels.npy"
-    here = [limit, images, Path("metrics/summary.json"), Path("data/scores/tiny/0-0.json")]
+    model, report = Path("models/tiny/0-0.keras"), Path("data/scores/tiny/0.5-0.json")
+    posterior, images, labels = Path("data/posterior/0.5.json"), noisy / "test_images.npy", noisy / "test_labels.npy"
+    here = [posterior, images, Path("metrics/summary.json"), Path("data/scores/tiny/0-0.json")]
     in_cache = [
-        stored(limit),
+        stored(posterior),
         stored(labels),
         stored(images),
         stored(report),
-        stored(tiny_model),
-        listing("data/clean"),
+        stored(model),
+        file_list("data/clean"),
     ]
     for path in [*here, *in_cache]:
         flip(path)
@@ -132,7 +147,7 @@ def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
 
     assert "damaged" in tool(tiny, "verify", status=1)
     output = tool(tiny, "repair")
-    assert ran(output) == {"limit@0.5", "noise@0.5"}
+    assert ran(output) == {"posterior@0.5", "noise@0.5"}
     assert snapshot(tiny) == before
     assert "Data and pipelines are up to date" in dvc(tiny, "status")
 
@@ -145,7 +160,7 @@ def test_repair_takes_uncached_folders_from_git_and_deletes_nothing(
     flip(Path("plots/figures/curves.png"))
     Path("plots/figures/transfer.png").unlink()
     Path("data/clean/notes.txt").write_text("mine")
-    flip(listing("data/noisy/0.5"))
+    flip(file_list("data/noisy/0.5"))
     flip(Path("data/noisy/0.5/test_images.npy"))
     assert ran(tool(tiny, "repair")) == {"noise@0.5"}
     assert snapshot(tiny) == before
@@ -156,13 +171,13 @@ def test_repair_takes_uncached_folders_from_git_and_deletes_nothing(
 
 def test_what_cannot_be_made_again_stays_where_it_is(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny)
-    flip(listing("data/noisy/0.5"))
+    flip(file_list("data/noisy/0.5"))
     flip(Path("data/noisy/0.5/test_images.npy"))
     with (tiny / "stages/noise.py").open("a") as file:
         file.write("# changed\n")
-    found = results.contents(Path("data/noisy/0.5"))
+    before = contents("data/noisy/0.5")
     assert "noise@0.5 cannot be repaired" in tool(tiny, "repair", status=1)
-    assert results.contents(Path("data/noisy/0.5")) == found
+    assert contents("data/noisy/0.5") == before
 
 
 def test_unreadable_files_in_the_run_cache_are_no_hindrance(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,14 +200,14 @@ def without_values(lock: Any) -> Any:
             entry["params"]["params.yaml"][key] = None
         for item in [*entry.get("deps", []), *entry.get("outs", [])]:
             item.update({key: None for key in ("size", "nfiles") if key in item})
-            item["md5"] = bool(re.fullmatch(results.DIGEST, str(item.get("md5"))))
+            item["md5"] = bool(re.fullmatch(lost_entries.DIGEST, str(item.get("md5"))))
     return lock
 
 
 @pytest.mark.usefixtures("inside")
 def test_damaged_lock_file_is_noticed_wherever_it_lost_something() -> None:
     """Cut anywhere, a character changed or a line dropped: unreadable, or the stages that lost something are named."""
-    text = results.LOCK_FILE.read_text()
+    text = LOCK_FILE.read_text()
     whole = YAML(typ="safe").load(text)
     rng = random.Random(0)
     for _ in range(2 * TRIES):
@@ -200,18 +215,18 @@ def test_damaged_lock_file_is_noticed_wherever_it_lost_something() -> None:
         drop = rng.randrange(len(lines))
         cut, without = text[:at], "".join(lines[:drop] + lines[drop + 1 :])
         damaged = rng.choice([cut, cut + rng.choice("0a:- \n#é") + text[at + 1 :], without])
-        results.LOCK_FILE.write_text(damaged)
+        LOCK_FILE.write_text(damaged)
         try:
-            found = YAML(typ="safe").load(damaged) or {}
+            content = YAML(typ="safe").load(damaged) or {}
         except (YAMLError, ValueError):
-            found = {}
+            content = {}
         try:
-            with results.open_repo() as opened:
-                noticed = bool(results.lost_entries(opened))
+            with repository.open_repo() as opened:
+                noticed = bool(lost_entries.find_lost_entries(opened))
         except UserError:
             noticed = True
-        assert noticed or without_values(found) == without_values(whole)
-        assert not (noticed and found == whole)
+        assert noticed or without_values(content) == without_values(whole)
+        assert not (noticed and content == whole)
 
 
 def test_results_of_a_run_that_is_not_committed_are_neither_loss_nor_damage(
@@ -226,34 +241,98 @@ def test_results_of_a_run_that_is_not_committed_are_neither_loss_nor_damage(
     for path in ("data/synthesize/images.npy", "data/noisy/0.5/train_images.npy", "metrics/summary.json"):
         flip(Path(path))
     change({"synthesize.seed": 2})
-    said = tool(tiny, "verify", status=1)
-    assert "lost" not in said
+    output = tool(tiny, "verify", status=1)
+    assert "lost" not in output
     assert not ran(tool(tiny, "repair")) - {"summarize"}  # git has another summary
     assert snapshot(tiny) == before
     assert "are what dvc.lock says" in tool(tiny, "verify")
+
+
+def test_verify_counts_the_stages_that_have_changed_since(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``dvc status`` does; what is damaged has not changed, though DVC takes it for that."""
+    monkeypatch.chdir(tiny)
+    change({"grid.scales": [0], "figures.scale": 0})
+    tool(tiny, "prune", "remove")
+    changed = json.loads(dvc(tiny, "status", "--json"))
+    assert changed
+    output = tool(tiny, "verify")
+    assert "are what dvc.lock says" in output
+    assert f"stages changed since they ran: {len(changed)} " in output
+    change({"grid.scales": [0, 0.5], "figures.scale": 0.5})
+    git(tiny, "checkout", "dvc.lock")
+    Path("models/tiny/0-0.keras").write_text("damaged")
+    output = tool(tiny, "verify", status=1)
+    assert "damaged: models/tiny/0-0.keras" in output
+    assert "stages changed" not in output
+
+
+def versions(output: str) -> set[str]:
+    """Return the paths that verify says are not the version of dvc.lock."""
+    return set(re.findall(r"^not the version of dvc\.lock: (\S+) \('dvc checkout' brings it\)$", output, re.MULTILINE))
+
+
+def test_another_version_that_the_cache_has_too_is_not_damage(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after ``git checkout`` without ``dvc checkout``."""
+    monkeypatch.chdir(tiny)
+    before = snapshot(tiny)
+    change({"noise.seed": 1})
+    dvc(tiny, "repro", "posterior")
+    git(tiny, "checkout", ".")
+    output = tool(tiny, "verify", status=1)
+    assert versions(output) == {"data/noisy/0.5", "data/posterior/0.5.json"}
+    assert not re.search("damaged|make repair|stages changed", output)
+
+    Path("data/noisy/0.5/notes.txt").write_text("mine")
+    output = tool(tiny, "verify", status=1)
+    images = {f"data/noisy/0.5/{path}" for path in contents("data/noisy/0.5") if path.endswith("images.npy")}
+    assert versions(output) >= images | {"data/posterior/0.5.json"}
+    assert "foreign: data/noisy/0.5/notes.txt" in output
+    assert "damaged" not in output
+    Path("data/noisy/0.5/notes.txt").unlink()
+
+    right = Path("data/posterior/0.5.json")
+    other = right.read_bytes()
+    right.write_bytes(before[right])
+    promised = stored(right)
+    right.write_bytes(other)
+    flip(promised)
+    assert f"damaged: {right}, of stage" in tool(tiny, "verify", status=1)
+    flip(promised)
+
+    dvc(tiny, "checkout")
+    assert "are what dvc.lock says" in tool(tiny, "verify")
+    assert snapshot(tiny).items() >= before.items()
+    right.write_bytes(other)
+    output = tool(tiny, "repair")  # nothing is put aside: the cache has it
+    assert ".dvc/tmp/aside" not in output
+    assert snapshot(tiny).items() >= before.items()
 
 
 def test_a_stage_that_has_changed_since_is_not_run_in_the_name_of_repair(
     tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny)
-    model, lock = Path("models/tiny/0-0.keras"), results.LOCK_FILE.read_bytes()
+    model, lock = Path("models/tiny/0-0.keras"), LOCK_FILE.read_bytes()
     for path in (stored(model), model):
         flip(path)
     change({"models.tiny.epochs": 1})
-    said = tool(tiny, "repair", status=1)
-    assert "train@tiny-0-0 cannot be repaired" in said
-    assert "make repro" in said
-    assert not ran(said)
-    assert lock == results.LOCK_FILE.read_bytes()
+    output = tool(tiny, "repair", status=1)
+    assert "train@tiny-0-0 cannot be repaired" in output
+    assert "make repro" in output
+    assert not ran(output)
+    assert lock == LOCK_FILE.read_bytes()
 
 
 def test_without_the_cache_nothing_needs_to_run(tiny: Path) -> None:
     before = snapshot(tiny)
     shutil.rmtree(tiny / ".dvc/cache/files")
-    said = tool(tiny, "verify", status=1)
-    assert "'make repair' brings back without running anything" in said
-    assert "make repro" not in said
+    output = tool(tiny, "verify", status=1)
+    assert "'make repair' brings back without running anything" in output
+    assert "make repro" not in output
     assert not ran(tool(tiny, "repair"))
     lost = before.keys() - snapshot(tiny).keys()
     # In the cache are also the metrics and tables of earlier runs: DVC's run cache needs them, dvc.lock does not.
@@ -265,15 +344,15 @@ def test_a_fresh_clone_says_what_is_to_be_made(tiny: Path) -> None:
     for name in ("data", "models", ".dvc/cache"):
         shutil.rmtree(tiny / name)
     flip(tiny / "metrics/summary.json")
-    said = tool(tiny, "repair", status=1)
-    assert "metrics/summary.json is brought back from git" in said
-    assert "not on this machine: the results of " in said
-    assert not ran(said)
+    output = tool(tiny, "repair", status=1)
+    assert "metrics/summary.json is brought back from git" in output
+    assert "not on this machine: the results of " in output
+    assert not ran(output)
     assert not git(tiny, "status", "--porcelain")
 
 
 @pytest.mark.parametrize("module", ["verify", "repair", "prune"])
-def test_nothing_is_touched_while_a_stage_is_at_work(tiny: Path, module: str) -> None:
+def test_nothing_is_touched_while_a_stage_is_running(tiny: Path, module: str) -> None:
     before = snapshot(tiny)
     use = {"write": {"models": {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}}
     (tiny / ".dvc/tmp/rwlock").write_text(json.dumps(use))
@@ -281,7 +360,7 @@ def test_nothing_is_touched_while_a_stage_is_at_work(tiny: Path, module: str) ->
     (tiny / ".dvc/tmp/rwlock").unlink()
     with (tiny / ".dvc/tmp/stages/train tiny 0 0").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "stage 'train tiny 0 0' is at work" in tool(tiny, module, status=1)
+        assert "stage 'train tiny 0 0' is running" in tool(tiny, module, status=1)
     assert snapshot(tiny) == before
 
 
@@ -300,9 +379,9 @@ def test_an_unreadable_lock_file_is_set_aside_and_nothing_runs_again(
     broken = {"a half": whole[: len(whole) // 2] + b"\n]", "no UTF-8": whole + b"\xff", "nothing": b""}
     lock.write_bytes(broken.get(damage, whole.replace(b"schema", b"scheme", 1)))
     assert "'make repair' replaces an unreadable dvc.lock" in tool(tiny, "verify", status=1)
-    said = tool(tiny, command, *(["noise"] if command == "repro" else []))
-    assert "is .dvc/tmp/dvc.lock.0 now" in said
-    assert not ran(said)
+    output = tool(tiny, command, *(["noise"] if command == "repro" else []))
+    assert "is .dvc/tmp/dvc.lock.0 now" in output
+    assert not ran(output)
     assert not ran(dvc(tiny, "repro", "noise"))
     assert YAML(typ="safe").load(lock)["stages"] == entries
 
@@ -315,9 +394,9 @@ def test_lost_entries_come_back(tiny: Path, change: Callable[..., None]) -> None
     entries = YAML(typ="safe").load(lock)["stages"]
     change_lock = {name: entry for name, entry in entries.items() if not name.startswith(("noise", "train"))}
     YAML(typ="safe").dump({"schema": "2.0", "stages": change_lock}, lock)
-    said = tool(tiny, "verify", status=1)
+    output = tool(tiny, "verify", status=1)
     for name in entries.keys() - change_lock:
-        assert name in said
+        assert name in output
     assert not ran(tool(tiny, "repair"))
     assert YAML(typ="safe").load(lock)["stages"] == entries
 
@@ -337,7 +416,7 @@ def test_a_lock_file_that_git_does_not_have_cannot_be_compared(tiny: Path) -> No
     assert "dvc.lock was never committed" in tool(tiny, "verify")
 
 
-def test_a_half_written_list_of_paths_in_use_is_mended(tiny: Path) -> None:
+def test_a_half_written_list_of_paths_in_use_is_removed(tiny: Path) -> None:
     """Every dvc refuses to start on what one killed in mid-writing leaves."""
     (tiny / ".dvc/tmp/rwlock").write_text('{"write": {')
     assert "Unable to read RWLock-file" in dvc(tiny, "repro", status=255)
@@ -346,17 +425,17 @@ def test_a_half_written_list_of_paths_in_use_is_mended(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["verify", "repair", "prune"])
-def test_wrong_files_and_words_are_messages(tiny: Path, module: str) -> None:
+def test_wrong_files_and_arguments_are_messages(tiny: Path, module: str) -> None:
     assert "expected" in tool(tiny, module, "now", status=1)
     (tiny / ".dvc/config.local").write_text("garbage\n")
-    said = tool(tiny, module, status=1)
-    assert "Traceback" not in said
-    assert "make repair" not in said
+    output = tool(tiny, module, status=1)
+    assert "Traceback" not in output
+    assert "make repair" not in output
 
 
 def test_prune_refuses_params_that_are_wrong(tiny: Path, change: Callable[..., None]) -> None:
     """Or a misspelt name would make leftovers of all that it was to name."""
-    change({"train.models": ["tiny_frsh"]})
+    change({"grid.models": ["tiny_frsh"]})
     assert "Expected keys of models" in tool(tiny, "prune", "remove", status=1)
     assert (tiny / "models/tiny_fresh/0-0.keras").exists()
 
@@ -364,33 +443,31 @@ def test_prune_refuses_params_that_are_wrong(tiny: Path, change: Callable[..., N
 def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[..., None]) -> None:
     nothing = tool(tiny, "prune")
     assert "nothing is left behind" in nothing
-    change({"noise.scales": [0], "train.models": ["tiny_fresh"], "figures.scale": 0})
+    change({"grid.scales": [0], "grid.models": ["tiny_fresh"], "figures.scale": 0})
     dvc(tiny, "repro")
-    (tiny / "backups/weight_decay").mkdir(parents=True, exist_ok=True)
-    for kept, cell in ((True, "weight_decay/kernel-0-0"), (False, "weight_decay/kernel-0.5-0"), (False, "gone/0-0")):
-        path = tiny / "backups" / f"{cell}.npz"
+    (tiny / "checkpoints/weight_decay").mkdir(parents=True, exist_ok=True)
+    for kept, run in ((True, "weight_decay/kernel-0-0"), (False, "weight_decay/kernel-0.5-0"), (False, "gone/0-0")):
+        path = tiny / "checkpoints" / f"{run}.npz"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{kept}")
     (tiny / "plots/.curves.csv.partial").touch()
     before = snapshot(tiny)
 
-    gone = {"data/noisy/0.5", "data/limit/0.5.json", "models/tiny", "data/scores/tiny", "data/probabilities/tiny"}
-    gone |= {"data/history/tiny", "data/history/tiny_fresh/0.5-0.csv", "models/tiny_fresh/0.5-0.keras"}
-    gone |= {"data/transfer/tiny", "data/transfer/tiny_fresh/0.5-0.csv", "plots/.curves.csv.partial"}
+    gone = {"data/noisy/0.5", "data/posterior/0.5.json", "models/tiny", "data/scores/tiny", "data/history/tiny"}
+    gone |= {"data/history/tiny_fresh/0.5-0.csv", "models/tiny_fresh/0.5-0.keras", "data/scores/tiny_fresh/0.5-0.json"}
     gone |= {f"data/denoise_scale/0.5.{kind}" for kind in ("csv", "json")}
-    gone |= {"data/scores/tiny_fresh/0.5-0.json", "data/probabilities/tiny_fresh/0.5-0.npy"}
-    gone |= {"backups/gone/0-0.npz", "backups/weight_decay/kernel-0.5-0.npz"}
-    entries = {"noise@0.5", "limit@0.5", "denoise_scale@0.5"}
-    cells = ("tiny-0-0", "tiny-0.5-0", "tiny_fresh-0.5-0")
-    entries |= {f"{stage}@{cell}" for stage in ("train", "evaluate", "transfer") for cell in cells}
-    for words in ((), ("remove",)):
-        said = tool(tiny, "prune", *words)
-        found = dict(re.findall(r"^ +[\d.]+ MB  (\S+)(.*)$", said, re.MULTILINE))
-        assert found.keys() == gone
-        not_cached = {name for name, remark in found.items() if "not in the cache" in remark}
-        assert not_cached == {name for name in gone if name.startswith("backups/") or name.endswith(".partial")}
-        assert set(re.findall(r"^dvc\.lock: (.*)", said, re.MULTILINE)) == entries
-        assert (snapshot(tiny) == before) == (words == ())
+    gone |= {"checkpoints/gone/0-0.npz", "checkpoints/weight_decay/kernel-0.5-0.npz", "plots/.curves.csv.partial"}
+    entries = {"noise@0.5", "posterior@0.5", "denoise_scale@0.5"}
+    runs = ("tiny-0-0", "tiny-0.5-0", "tiny_fresh-0.5-0")
+    entries |= {f"{stage}@{run}" for stage in ("train", "evaluate") for run in runs}
+    for arguments in ((), ("remove",)):
+        output = tool(tiny, "prune", *arguments)
+        leftovers = dict(re.findall(r"^ +[\d.]+ MB  (\S+)(.*)$", output, re.MULTILINE))
+        assert leftovers.keys() == gone
+        not_cached = {name for name, remark in leftovers.items() if "not in the cache" in remark}
+        assert not_cached == {name for name in gone if name.startswith("checkpoints/") or name.endswith(".partial")}
+        assert set(re.findall(r"^dvc\.lock: (.*)", output, re.MULTILINE)) == entries
+        assert (snapshot(tiny) == before) == (arguments == ())
 
     after = snapshot(tiny)
     lost = {path for path in before if path not in after}
@@ -398,8 +475,8 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     assert {path: content for path, content in after.items() if path.name != "dvc.lock"}.items() <= before.items()
     old, new = (YAML(typ="safe").load(snap[Path("dvc.lock")].decode())["stages"] for snap in (before, after))
     assert new == {name: entry for name, entry in old.items() if name not in entries}
-    assert [path.name for path in (tiny / "backups/weight_decay").iterdir()] == ["kernel-0-0.npz"]
+    assert [path.name for path in (tiny / "checkpoints/weight_decay").iterdir()] == ["kernel-0-0.npz"]
     assert "nothing is left behind" in tool(tiny, "prune")
     assert "are what dvc.lock says" in tool(tiny, "verify")
-    # Only what depends on a folder of all noisy copies, or of all results, and finds fewer files in it, is run again.
-    assert ran(dvc(tiny, "repro")) <= {"transfer@tiny_fresh-0-0", "summarize", "figures"}
+    # Only what depends on a folder of all results, and finds fewer files in it, is run again.
+    assert ran(dvc(tiny, "repro")) <= {"summarize", "figures"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from noisy_mnist import splits
-from noisy_mnist.errors import UserError
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.data import splits
 
 N = 23
 

@@ -1,4 +1,4 @@
-"""How a stage ends: its messages, its exit status, and one copy at a time, in processes of their own."""
+"""How a stage ends: its messages, its exit status, and one run at a time, in processes of their own."""
 
 import os
 import signal
@@ -12,25 +12,25 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-# A stage that does what its word says. A shell may have told its background jobs to ignore SIGINT: undo that.
+# A stage that does what its first argument says. A shell may have told its background jobs to ignore SIGINT: undo that.
 SCRIPT = """
 import signal, sys, time
-from noisy_mnist.errors import UserError
-from noisy_mnist.stage import run
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.core.stage import run
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-def main(word: str, number: str) -> None:
+def main(action: str, number: str) -> None:
     print("started", flush=True)
-    if word == "wait":
+    if action == "wait":
         time.sleep(60)
-    elif word == "user-error":
+    elif action == "user-error":
         raise UserError("expected a cat, found a dog: feed it")
-    elif word == "missing":
+    elif action == "missing":
         open("/nowhere/file")
-    elif word == "full":
+    elif action == "full":
         open("/dev/full", "w").write("x" * 100_000)
-    elif word == "bug":
+    elif action == "bug":
         raise ValueError("a bug")
 
 run(main)
@@ -50,10 +50,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stage(folder: Path) -> Stage:
-    """Return a function that runs the stage with the given words until it ends."""
+    """Return a function that runs the stage with the given arguments until it ends."""
 
-    def run(*words: str) -> Result:
-        command = [sys.executable, "pets.py", *words]
+    def run(*arguments: str) -> Result:
+        command = [sys.executable, "pets.py", *arguments]
         return subprocess.run(command, cwd=folder, env=ENV, capture_output=True, text=True, timeout=60)
 
     return run
@@ -61,11 +61,11 @@ def stage(folder: Path) -> Stage:
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Start]:
-    """Return a function that starts the stage and comes back once it is at work; all are killed in the end."""
+    """Return a function that starts the stage and returns once it is running; all are killed in the end."""
     processes: list[subprocess.Popen[str]] = []
 
-    def run(*words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "pets.py", *words]
+    def run(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "pets.py", *arguments]
         pipe = subprocess.PIPE
         processes.append(subprocess.Popen(command, cwd=folder, env=ENV, stdout=pipe, stderr=pipe, text=True))
         assert processes[-1].stdout is not None
@@ -94,10 +94,10 @@ def test_user_error_is_a_message_that_names_the_stage(stage: Stage) -> None:
     assert refused(stage("user-error", "1")) == "pets user-error 1: expected a cat, found a dog: feed it\n"
 
 
-@pytest.mark.parametrize(("word", "reason"), [("missing", "/nowhere/file"), ("full", "No space left")])
-def test_what_the_system_refuses_is_a_message(stage: Stage, word: str, reason: str) -> None:
-    message = refused(stage(word, "1"))
-    assert message.startswith(f"pets {word} 1: ")
+@pytest.mark.parametrize(("action", "reason"), [("missing", "/nowhere/file"), ("full", "No space left")])
+def test_what_the_system_refuses_is_a_message(stage: Stage, action: str, reason: str) -> None:
+    message = refused(stage(action, "1"))
+    assert message.startswith(f"pets {action} 1: ")
     assert reason in message
 
 
@@ -108,21 +108,21 @@ def test_a_bug_keeps_its_traceback(stage: Stage) -> None:
     assert "ValueError: a bug" in result.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["work"], ["work", "1", "2"]], ids=len)
-def test_wrong_number_of_arguments_is_a_message(stage: Stage, words: list[str]) -> None:
-    result = stage(*words)
+@pytest.mark.parametrize("arguments", [[], ["work"], ["work", "1", "2"]], ids=len)
+def test_wrong_number_of_arguments_is_a_message(stage: Stage, arguments: list[str]) -> None:
+    result = stage(*arguments)
     message = refused(result)
-    assert "['word', 'number']" in message
-    assert str(words) in message
+    assert "['action', 'number']" in message
+    assert str(arguments) in message
     assert "dvc repro" in message
     assert not result.stdout
 
 
-def test_second_copy_is_refused_while_the_first_works(stage: Stage, start: Start) -> None:
+def test_second_run_is_refused_while_the_first_runs(stage: Stage, start: Start) -> None:
     first = start("wait", "1")
     second = stage("wait", "1")
     message = refused(second)
-    assert message.startswith(f"pets wait 1: another run of this stage is at work, process {first.pid}:")
+    assert message.startswith(f"pets wait 1: another run of this stage is in progress, process {first.pid}: ")
     assert not second.stdout
     assert first.poll() is None
 

@@ -1,4 +1,4 @@
-"""New codes: their distribution, what they depend on, and how far apart the images of a class are."""
+"""New codes: their distribution and what they depend on; new digits: their scores."""
 
 import itertools
 
@@ -7,6 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from noisy_mnist import synthesis
+from noisy_mnist.data.splits import Split
+from noisy_mnist.synthesis import SynthesizeParams
 
 WIDTH = 4
 LABELS = (np.arange(400) % 10).astype(np.uint8)
@@ -110,3 +112,27 @@ def test_diversity_is_the_mean_distance_of_pairs_of_a_class() -> None:
 def test_diversity_of_copies_is_0_whatever_the_other_classes_look_like() -> None:
     copies = np.random.default_rng(0).random((10, 28, 28)).repeat(3, axis=0)
     assert synthesis.diversity(copies, np.arange(10, dtype=np.uint8).repeat(3)) == 0
+
+
+def test_codes_are_those_of_each_class_and_as_many_of_noise() -> None:
+    codes = codes_of(50)
+    found = synthesis.codes(codes, LABELS, SynthesizeParams(digits=12, seed=3))
+    assert list(found) == ["new", "from_noise"]
+    np.testing.assert_array_equal(found["new"], synthesis.by_class(codes, LABELS, 12, 3))
+    np.testing.assert_array_equal(found["from_noise"], synthesis.noise(WIDTH, 120, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8])
+def test_scores_of_new_digits_equal_a_direct_computation(dtype: type[np.number]) -> None:
+    rng = np.random.default_rng(0)
+    pixels, intended = rng.random((40, 28, 28)), (np.arange(40) % 10).astype(np.uint8)
+    images = (pixels * 255 if dtype is np.uint8 else pixels).astype(dtype)
+    probabilities = rng.dirichlet(np.ones(10) / 2, 40).astype(np.float32)
+    found = synthesis.score("new", Split(images, intended), probabilities)
+    assert list(found) == ["images", "n", "intended", "confidence", "diversity"]
+    assert (found["images"], found["n"]) == ("new", 40)
+    right = [int(np.argmax(row) == digit) for row, digit in zip(probabilities, intended, strict=True)]
+    assert found["intended"] == sum(right) / 40
+    assert found["confidence"] == pytest.approx(np.mean([max(row) for row in probabilities.astype(float)]))
+    seen = images / 255 if dtype is np.uint8 else images.astype(float)  # the distance is that of pixels in [0, 1]
+    assert found["diversity"] == pytest.approx(synthesis.diversity(seen, intended), rel=1e-5)

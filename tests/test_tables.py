@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from noisy_mnist import tables
-from noisy_mnist.errors import UserError
+from noisy_mnist.core import tables
+from noisy_mnist.core.errors import UserError
 
 
 def test_csv_keeps_every_digit(tmp_path: Path) -> None:

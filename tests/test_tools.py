@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from noisy_mnist.errors import UserError
-from noisy_mnist.params import study
+from noisy_mnist import study
+from noisy_mnist.core.errors import UserError
 from tests.conftest import TINY, git
 from tools import quickstart, workspace
 
@@ -29,7 +29,7 @@ def test_quickstart_shows_accuracy_and_where_the_results_are(
     assert (folder / "params.yaml").read_text().endswith("# mine\n")
     lines = capsys.readouterr().out.splitlines()
     row = next(line for line in lines if line.startswith("tiny_fresh"))
-    assert len(row.split()) == 1 + len(TINY["noise.scales"])
+    assert len(row.split()) == 1 + len(TINY["grid.scales"])
     for name in ("plots/figures", "dvc_plots/index.html"):
         assert any(str(folder / name) in line for line in lines)
         assert (folder / name).exists()
@@ -45,10 +45,10 @@ def test_quickstart_params_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_changed_params_keep_all_else(tmp_path: Path) -> None:
     path = Path(shutil.copy(workspace.ROOT / "params.yaml", tmp_path))
     before = YAML(typ="safe").load(path)
-    workspace.change_params(path, {"noise.scales": [0, 1], "models.mlp.epochs": 3})
+    workspace.change_params(path, {"grid.scales": [0, 1], "models.mlp.epochs": 3})
     after = YAML(typ="safe").load(path)
-    assert after["noise"].pop("scales") == [0, 1]
-    assert before["noise"].pop("scales") != [0, 1]
+    assert after["grid"].pop("scales") == [0, 1]
+    assert before["grid"].pop("scales") != [0, 1]
     assert after.pop("models")["mlp"]["epochs"] == 3
     before.pop("models")
     assert after == before

@@ -1,28 +1,33 @@
 """Training: the same bytes each time, the same bytes after a kill, and what an epoch is made of."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
-from noisy_mnist import models, noise, training
-from noisy_mnist.errors import UserError
-from noisy_mnist.params.models import AutoencoderParams, ModelParams
-from noisy_mnist.params.noise import DrawParams
-from noisy_mnist.params.train import FitParams
-from noisy_mnist.splits import Split
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.data import copies
+from noisy_mnist.data.params import NoiseParams
+from noisy_mnist.data.splits import Split
+from noisy_mnist.denoising import autoencoder
+from noisy_mnist.denoising.params import AutoencoderParams
+from noisy_mnist.learning import models, training
+from noisy_mnist.learning.backend import keras
+from noisy_mnist.learning.checkpoints import Row
+from noisy_mnist.learning.params import ModelParams
 
 pytestmark = pytest.mark.usefixtures("tensorflow_set_up")
 MLP = [{"dense": 12}, {"dropout": 0.3}, {"dense": 8}, {"dropout": 0.2}]
 CNN = [{"conv": 3, "kernel": 5, "batch_norm": True}, {"pool": 4}, {"dropout": 0.5}]
-DRAW = DrawParams(kind="gaussian", clip=False, seed=5)
+SETTINGS = {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 4}
+DRAW = NoiseParams(kind="gaussian", clip=False, seed=5)
 RNG = np.random.default_rng(0)
 CLEAN = Split(RNG.integers(0, 256, (210, 28, 28), dtype=np.uint8), RNG.integers(0, 10, 210).astype(np.uint8))
-NOISY = Split(np.concatenate(list(noise.blocks(CLEAN.images, "gaussian", 0, False, 5, 0))), CLEAN.labels)
-CURVE = training.curve(NOISY, NOISY.first(30), 50)
+NOISY = copies.noisy(CLEAN, "train", DRAW, 0)
+CURVE = {"train": training.labelled(NOISY.first(50)), "validation": training.labelled(NOISY.first(30))}
 IMAGE_CURVE = {
     "train": training.Examples(NOISY.images[:50], CLEAN.images[:50]),
     "validation": training.Examples(NOISY.images[:30], CLEAN.images[:30]),
@@ -31,31 +36,38 @@ IMAGE_CURVE = {
 
 def job(layers: list[dict[str, Any]], fresh: float | None = None, **changes: Any) -> training.Training:
     """Return a training on 210 images, on fresh noise of a scale if one is named."""
-    settings = {"layers": layers, "optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 4} | changes
+    settings = {**SETTINGS, "layers": layers} | changes
     seed = settings.pop("seed", 0)
     precision = settings.pop("precision", "float32")
-    model, fitting = ModelParams.model_validate(settings), FitParams(threads=1, precision=precision, curve_images=50)
+    model = ModelParams.model_validate(settings)
+    build = partial(models.classifier, model, precision)
     if fresh is None:
-        return training.classification("tiny", model, fitting, seed, NOISY)
-    return training.classification("tiny", model, fitting, seed, CLEAN, training.FreshNoise(DRAW, fresh))
+        return training.Training(model, build, precision, 1, seed, training.labelled(NOISY), None)
+    drawn = training.FreshNoise(DRAW, fresh)
+    return training.Training(model, build, precision, 1, seed, training.labelled(CLEAN), drawn)
 
 
-def autoencoder(level: float, **changes: Any) -> training.Training:
+def autoencoder_job(level: float, **changes: Any) -> training.Training:
     """Return a training of a small autoencoder on the same images with fresh salt and pepper."""
-    settings = {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 4, "seed": 0} | changes
-    network = AutoencoderParams.model_validate({"encoder": [12, 6], "decoder": [12], **settings})
+    network = autoencoder_params(**changes)
     fresh = training.FreshNoise(DRAW.model_copy(update={"kind": "salt_and_pepper"}), level)
     pairs = training.Examples(CLEAN.images, CLEAN.images)
-    return training.Training("autoencoder", network, "float32", 1, network.seed, pairs, fresh)
+    build = partial(autoencoder.build, network, "float32")
+    return training.Training(network, build, "float32", 1, network.seed, pairs, fresh)
 
 
-def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[list[np.ndarray], list[training.Row]]:
-    """Train and return weights and history; with ``kill_after``, die after that epoch and go on in a second call."""
-    backup = folder / "backup.npz"
+def autoencoder_params(**changes: Any) -> AutoencoderParams:
+    """Return a small autoencoder."""
+    return AutoencoderParams.model_validate({**SETTINGS, "encoder": [12, 6], "decoder": [12], "seed": 0, **changes})
+
+
+def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[list[np.ndarray], list[Row]]:
+    """Train and return weights and history; with ``kill_after``, die after that epoch and resume in a second call."""
+    checkpoint = folder / "checkpoint.npz"
     curve = CURVE if task.examples.targets.ndim == 1 else IMAGE_CURVE
     trained = []
 
-    def report(rows: list[training.Row]) -> None:
+    def report(rows: list[Row]) -> None:
         """Note the epoch, and die if it is the one to die after."""
         trained.append(rows[0]["epoch"])
         if trained == list(range(1, kill_after + 1)):
@@ -63,9 +75,9 @@ def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[lis
 
     if kill_after:
         with pytest.raises(KeyboardInterrupt):
-            training.fit(task, curve, backup, report)
+            training.fit(task, curve, checkpoint, report)
         keras.utils.set_random_seed(999)  # another process has another state
-    model, history = training.fit(task, curve, backup, report)
+    model, history = training.fit(task, curve, checkpoint, report)
     assert trained == [row["epoch"] for row in history if row["split"] == "train"]  # no epoch was trained twice
     return model.get_weights(), history
 
@@ -82,16 +94,20 @@ JOBS = {
     "mlp on fresh noise, rmsprop": job(MLP, fresh=0.5, optimizer="rmsprop"),
     "convnet, cosine, bfloat16": job(CNN, fresh=1.0, schedule="cosine", precision="mixed_bfloat16"),
     "convnet, adadelta": job(CNN, optimizer="adadelta"),
-    "autoencoder": autoencoder(0.4),
+    "autoencoder": autoencoder_job(0.4),
 }
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_killed_training_ends_with_the_weights_of_one_that_was_not(name: str, tmp_path: Path) -> None:
+def test_killed_training_ends_with_the_weights_of_one_that_was_not(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "straight").mkdir()
     (tmp_path / "killed").mkdir()
     straight = fit(JOBS[name], tmp_path / "straight")
+    assert "resuming" not in capsys.readouterr().err
     assert_equal(straight, fit(JOBS[name], tmp_path / "killed", kill_after=2))
+    assert f"resuming from epoch 2 of 4, in {tmp_path / 'killed/checkpoint.npz'}\n" in capsys.readouterr().err
     assert [row["epoch"] for row in straight[1]] == [1, 1, 2, 2, 3, 3, 4, 4]
     scored = ["loss"] if name == "autoencoder" else ["accuracy", "loss"]
     assert all(list(row) == ["epoch", "split", *scored] for row in straight[1])
@@ -122,31 +138,32 @@ def test_each_penalty_gives_other_weights(tmp_path: Path) -> None:
 def test_finished_training_is_not_trained_again(tmp_path: Path) -> None:
     """What dvc could not record, on a lock held elsewhere for one, is there again at once."""
     straight = fit(job(MLP), tmp_path)
-    trained: list[list[training.Row]] = []
-    model, history = training.fit(job(MLP), CURVE, tmp_path / "backup.npz", trained.append)
+    trained: list[list[Row]] = []
+    model, history = training.fit(job(MLP), CURVE, tmp_path / "checkpoint.npz", trained.append)
     assert_equal((model.get_weights(), history), straight)
     assert not trained
 
 
-def test_training_that_diverges_says_so_and_leaves_no_backup(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"models\.tiny\.learning_rate: found 1e\+30.*after epoch 1 the loss"):
-        fit(job(MLP, optimizer="sgd", learning_rate=1e30), tmp_path)
-    assert not (tmp_path / "backup.npz").exists()
+def test_training_that_diverges_says_so_and_leaves_no_checkpoint(tmp_path: Path) -> None:
+    task = job(MLP, optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(training.SettingError, match=r"^learning_rate: found 1e\+30\. .*after epoch 1 the loss is NaN"):
+        fit(task, tmp_path)
+    assert not (tmp_path / "checkpoint.npz").exists()
 
 
-def test_backup_of_another_training_is_not_used(tmp_path: Path) -> None:
+def test_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "straight").mkdir()
     expected = fit(job(MLP, learning_rate=0.02), tmp_path / "straight")
     fit(job(MLP), tmp_path)
     assert_equal(fit(job(MLP, learning_rate=0.02), tmp_path), expected)
 
 
-@pytest.mark.parametrize("task", [job(MLP), autoencoder(0.4, epochs=1)], ids=["classifier", "autoencoder"])
-def test_damaged_backup_is_named(task: training.Training, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", [job(MLP), autoencoder_job(0.4, epochs=1)], ids=["classifier", "autoencoder"])
+def test_damaged_checkpoint_is_named(task: training.Training, tmp_path: Path) -> None:
     fit(task, tmp_path)
-    backup = tmp_path / "backup.npz"
-    backup.write_bytes(backup.read_bytes()[:-200])
-    with pytest.raises(UserError, match=r"backup\.npz is damaged.*delete it"):
+    checkpoint = tmp_path / "checkpoint.npz"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"checkpoint\.npz is damaged.*delete it"):
         fit(task, tmp_path)
 
 
@@ -167,7 +184,7 @@ def test_epoch_holds_every_example_once_in_an_order_of_its_own() -> None:
 
 @pytest.mark.parametrize("level", [0, 0.4])
 def test_autoencoder_learns_from_noisy_images_to_their_own_clean_ones(level: float) -> None:
-    noisy, targets = (np.concatenate(part) for part in zip(*training.examples(autoencoder(level), 1), strict=True))
+    noisy, targets = (np.concatenate(part) for part in zip(*training.examples(autoencoder_job(level), 1), strict=True))
     assert noisy.dtype == targets.dtype == np.float32
     assert 0 <= targets.min() < targets.max() <= 1
     clean = [(image.astype(np.float32) / 255).tobytes() for image in CLEAN.images]
@@ -196,15 +213,17 @@ def test_batches_are_whole_and_the_rest_is_left_out() -> None:
     assert shapes == [(20, 28, 28)] * task.steps == [(20, 28, 28)] * 10
 
 
-def test_batch_larger_than_the_data_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"models\.tiny\.batch_size: found 211.*at most the 210"):
-        fit(job(MLP, batch_size=211), tmp_path)
-    with pytest.raises(UserError, match=r"params\.yaml: autoencoder\.batch_size: found 211.*at most the 210"):
-        fit(autoencoder(0.4, batch_size=211), tmp_path)
+@pytest.mark.parametrize("task", [job(MLP, batch_size=211), autoencoder_job(0.4, batch_size=211)])
+def test_batch_larger_than_the_data_is_refused(task: training.Training, tmp_path: Path) -> None:
+    with pytest.raises(
+        training.SettingError, match=r"^batch_size: found 211\. Expected at most the 210 training images$"
+    ):
+        fit(task, tmp_path)
+    assert dataclasses.replace(task, settings=task.settings.model_copy(update={"batch_size": 210})).steps == 1
 
 
 def test_dropout_masks_depend_on_seed_layer_and_epoch() -> None:
-    model = models.build(job(MLP).model, "float32")
+    model = job(MLP).build()
     states = set()
     for seed, epoch in ((0, 1), (0, 2), (1, 1)):
         training.seed_dropout(model, seed, epoch)

@@ -3,40 +3,45 @@
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from noisy_mnist.errors import UserError
+from noisy_mnist.core.errors import UserError
 
 
 def run(main: Callable[..., int | None]) -> None:
-    """Run ``main`` with the words of the command line and exit with the status that it returns.
+    """Run ``main`` with the command-line arguments and exit with the status that it returns.
 
     A UserError, and what the operating system refuses, becomes a message without a traceback and exit status 1.
     """
-    words = sys.argv[1:]
+    arguments = sys.argv[1:]
     try:
         try:
-            inspect.signature(main).bind(*words)
+            inspect.signature(main).bind(*arguments)
         except TypeError:
-            raise UserError(f"found the arguments {words}, expected {inspect.signature(main)}") from None
-        sys.exit(main(*words))
+            raise UserError(f"found the arguments {arguments}, expected {inspect.signature(main)}") from None
+        sys.exit(main(*arguments))
     except (UserError, OSError) as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def call(words: Iterable[str], **options: object) -> bytes:
-    """Run a program, return what it wrote to stdout if that is a pipe. Raises UserError if it fails."""
-    command = list(words)
+def call(command: Sequence[str], **options: object) -> bytes:
+    """Run a program, return what it wrote to stdout if that is a pipe.
+
+    Raises UserError if it fails, KeyboardInterrupt if it fails after Ctrl-C.
+    """
+    interrupted = False
     with subprocess.Popen(command, **options) as process:  # type: ignore[call-overload]
         while True:
             try:
                 written, _ = process.communicate()
                 break
             except KeyboardInterrupt:  # the program has got Ctrl-C too, and may need a moment to end well
-                continue
+                interrupted = True
+    if process.returncode and interrupted:
+        raise KeyboardInterrupt
     if process.returncode:
         raise UserError(f"'{' '.join(command)}' ended with status {process.returncode}; its message stands above")
     return bytes(written or b"")

@@ -1,4 +1,7 @@
-"""Run the study on many cores or machines: each stage that has changed is one Dask task, after those it depends on."""
+"""Run the study on many cores or machines: each stage that has changed is one Dask task, after those it depends on.
+
+All workers share the project's folder.
+"""
 
 import argparse
 import logging
@@ -19,118 +22,97 @@ from distributed import Client, Future, KilledWorker, LocalCluster, wait
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from noisy_mnist.errors import UserError
-from noisy_mnist.params import study
-from tools import results, worker
-from tools.command import call, run
-from tools.mend import mend
+from noisy_mnist import study
+from noisy_mnist.core.errors import UserError
+from tools import repository, worker
+from tools.command import run
+from tools.recover import recover
 from tools.worker import Digests, Failure, Success
 
-# Stages are processes of their own: that Dask watches its own threads, memory and event loops as closely as it does by
-# default takes a fifth of a core for two workers, and tells nothing of the stages.
+# Stages are processes of their own. Dask's default monitoring of its threads, memory and event loops takes a fifth of a
+# core for two workers, and shows nothing of the stages.
 SELDOM_WATCHED = {
     "distributed.worker.profile.enabled": False,
     "distributed.worker.memory.monitor-interval": "1s",
     "distributed.admin.tick.interval": "1s",
 }
 
-SECONDS_BETWEEN_LOOKS = 5  # for workers that have come
-LOST = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
+SECONDS_BETWEEN_LOOKS = 5  # for new workers
+LOST = "the scheduler has ended, or lost this run. Finished stages are kept: start the scheduler and the run again"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages to walk over, by name."""
+    """The stages to visit, by name."""
 
     after: Mapping[str, set[str]]  # the stages each depends on
     changed: set[str]  # those whose own command, params, dependencies or outputs have changed
     known: Mapping[str, Digests]  # digests of their outputs in dvc.lock
 
 
-def main(*words: str) -> None:
+def main(*arguments: str) -> None:
     """Run all stages that params, code or data have changed since they last ran, or those that targets need.
 
-    Raises UserError that names the stages which failed, when all that does not depend on them has run.
+    Raises UserError that names the failed stages, when all that does not depend on them has run.
     """
-    options = arguments(words)
-    mend()
-    threads = study.check().train.threads
-    commit = shared_commit() if options.clones else None
-    with results.open_repo() as repo:
-        plan = made(repo, options.targets, options.allow_missing)
+    options = parsed(arguments)
+    recover()
+    threads = study.check().compute.threads
+    with repository.open_repo() as repo:
+        plan = plan_run(repo, options.targets, options.allow_missing)
     if not plan.changed:
         print("no stage has changed since it last ran")
         return
-    if options.clones:
-        call(["dvc", "--wait-for-lock", "push", "--run-cache"])
-    workspace = None if options.clones else str(Path.cwd())
-    task = partial(worker.run_stage, threads=threads, workspace=workspace, commit=commit)
+    task = partial(worker.run_stage, threads=threads, workspace=str(Path.cwd()))
     with connected(options.scheduler, options.workers or max(1, CPU_COUNT // threads)) as client:
         print(f"Dashboard: {client.dashboard_link}", flush=True)
-        failed, left_out = walk(plan, client, task)
+        failed, left_out = visit(plan, client, task)
     if failed:
-        said = "\n".join(f"{name}: {why}" for name, why in failed.items())
+        reasons = "\n".join(f"{name}: {why}" for name, why in failed.items())
         waiting = f" {len(left_out)} more depend on them and did not run." if left_out else ""
-        where = " and is in the DVC remote" if options.clones else ""
-        raise UserError(f"these stages failed: {', '.join(failed)}.{waiting} The rest has run{where}.\n{said}")
-    if options.clones:
-        call(["dvc", "--wait-for-lock", "repro", "--pull", *options.targets])
+        raise UserError(f"these stages failed: {', '.join(failed)}.{waiting} The rest has run.\n{reasons}")
 
 
-def arguments(words: Sequence[str]) -> argparse.Namespace:
-    """Return what the words of the command line say."""
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command-line arguments."""
     parser = argparse.ArgumentParser(prog="parallel", description=str(main.__doc__).partition("\n")[0])
     parser.add_argument("targets", nargs="*", help="stages to run, with what they need; all if none is given")
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--workers", type=int, help="processes to start here (default: cores / train.threads)")
+    place.add_argument("--workers", type=int, help="processes to start here (default: cores / compute.threads)")
     place.add_argument("--scheduler", help="address of a Dask scheduler whose workers share this folder")
     parser.add_argument("--allow-missing", action="store_true", help="run no stage because of missing files alone")
-    parser.add_argument("--clones", action="store_true", help="each worker has a clone of its own, and a DVC remote")
-    options = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     if options.workers is not None and options.workers < 1:
         parser.error(f"--workers: expected 1 or more, found {options.workers}")
-    if options.clones and not options.scheduler:
-        parser.error("--clones: expected --scheduler too, the address of the workers' scheduler")
-    if options.clones and options.allow_missing:
-        parser.error("--clones: expected no --allow-missing, since what is missing in a clone is pulled or run")
     return options
 
 
-def shared_commit() -> str:
-    """Return the commit that the workers' clones must have. Raises UserError if there is none, or changes beside it."""
-    if edited := worker.changes(Path.cwd()):
-        raise UserError(f"other clones cannot know of changes in {', '.join(edited)}: commit and push them first")
-    if not (commit := worker.head(Path.cwd())):
-        raise UserError(f"{Path.cwd()} has no commit for other clones to be at: commit and push the project first")
-    return commit
-
-
-def made(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
+def plan_run(repo: Repo, targets: Sequence[str], allow_missing: bool) -> Plan:
     """Return the plan for targets and what they need, or for all.
 
-    Raises UserError for an unknown target, or if a stage is at work.
+    Raises UserError for an unknown target, or if a stage is running.
     allow_missing: a stage has not changed if only files of its dependencies or outputs are missing.
     """
     graph = repo.index.graph
     with repo.lock:
         try:
             wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True)}
-            found = [stage for stage in results.stages(repo) if stage in wanted or not targets]
-            needed = {stage: list(graph.successors(stage)) for stage in found}
-            changed = {stage.name for stage in found if stage.changed(allow_missing, upstream=needed[stage])}
-        except DvcException as error:  # also where a stage that outlived its dvc is at work
+            chosen = [stage for stage in repository.stages(repo) if stage in wanted or not targets]
+            needed = {stage: list(graph.successors(stage)) for stage in chosen}
+            changed = {stage.name for stage in chosen if stage.changed(allow_missing, upstream=needed[stage])}
+        except DvcException as error:  # also where a stage that outlived its dvc is running
             raise UserError(str(error)) from None
     return Plan(
         after={stage.name: {other.name for other in others} for stage, others in needed.items()},
         changed=changed,
-        known={stage.name: {out.def_path: out.hash_info.value for out in stage.outs} for stage in found},
+        known={stage.name: {out.def_path: out.hash_info.value for out in stage.outs} for stage in chosen},
     )
 
 
 @contextmanager
 def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     """Yield a client of a scheduler, or of one started here. Raises UserError if none is found at that address."""
-    # A client logs a traceback when its scheduler is gone; that it is gone is told in a line, see ending.
+    # A client logs a traceback when its scheduler is gone; this module reports it in one line, see outcome_of.
     for name in ("distributed.client", "distributed.utils"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler:
@@ -143,18 +125,18 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
             yield client
     else:
         # Ctrl-C is for this process and for dvc: each of Dask's own would print a traceback.
-        heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:8787"}
         with dask.config.set(SELDOM_WATCHED), LocalCluster(**local) as cluster, Client(cluster) as client:
-            signal.signal(signal.SIGINT, heard)
+            signal.signal(signal.SIGINT, handler)
             yield client
 
 
-def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -> tuple[dict[str, str], set[str]]:
+def visit(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -> tuple[dict[str, str], set[str]]:
     """Run the stages that have changed, each when all it depends on have run.
 
-    A stage has changed, too, when one that it depends on has written other bytes than dvc.lock had of it. Return why
-    each failed stage failed, and the stages that were left out because they depend on such a one.
+    A stage has changed, too, when one that it depends on has written other bytes than dvc.lock had of it. Returns why
+    each failed stage failed, and the stages that were left out because they depend on a failed one.
     """
     order = TopologicalSorter(plan.after)
     order.prepare()
@@ -174,49 +156,52 @@ def walk(plan: Plan, client: Client, task: Callable[[str], Success | Failure]) -
             done += 1
         if ready:
             continue
-        # Dask gets no more stages than its workers can run at once: it does not know how long they take, and would put
-        # one behind another while other workers have nothing to do.
+        # Dask gets no more stages than its workers can run at once. It does not know how long they take, and would put
+        # one behind another while other workers are idle.
         while waiting and len(started) < capacity(client):
             name = waiting.popleft()
-            # A key of its own: Dask would give the result of an earlier task that has the same.
+            # A unique key: for a key that was used before, Dask returns the earlier task's result.
             started[client.submit(task, name, key=f"{name}-{time.time_ns()}")] = name
-        for future in ended(started):
+        for future in finished(started):
             name = started.pop(future)
             order.done(name)
             done += 1
-            outcome = ending(future)
+            outcome = outcome_of(future)
             if isinstance(outcome, Failure):
                 failed[name] = outcome.why
-                said = "FAILED"
+                status = "FAILED"
             else:
-                said = f"{outcome.seconds:.0f} s"
+                status = f"{outcome.seconds:.0f} s"
                 if outcome.outputs != plan.known[name]:
                     changed |= {other for other, needed in plan.after.items() if name in needed}
-            print(f"{done}/{len(plan.after)} {name}: {said}", flush=True)
+            print(f"{done}/{len(plan.after)} {name}: {status}", flush=True)
     return failed, left_out
 
 
 def capacity(client: Client) -> int:
-    """Return how many stages the workers can run at once; 1 where none has come yet. Raises UserError without Dask."""
+    """Return how many stages the workers can run at once; 1 while there is no worker.
+
+    Raises UserError if the scheduler is gone.
+    """
     try:
-        found: Mapping[str, int] = client.nthreads()
+        threads: Mapping[str, int] = client.nthreads()
     except OSError:
         raise UserError(LOST) from None
-    return max(1, sum(found.values()))
+    return max(1, sum(threads.values()))
 
 
-def ended(futures: Iterable[Future[Success | Failure]]) -> list[Future[Success | Failure]]:
-    """Return those that have ended, after a wait for the first; none if that takes long, as workers may have come."""
+def finished(futures: Iterable[Future[Success | Failure]]) -> list[Future[Success | Failure]]:
+    """Wait for the first task to end, return all that have ended; none after a while, to look for new workers."""
     with suppress(TimeoutError, CancelledError):
         wait(list(futures), timeout=SECONDS_BETWEEN_LOOKS, return_when="FIRST_COMPLETED")
     return [future for future in futures if future.done()]
 
 
-def ending(future: Future[Success | Failure]) -> Success | Failure:
-    """Return what a task has returned, or why Dask has given it up. Raises UserError if there is no Dask any more."""
+def outcome_of(future: Future[Success | Failure]) -> Success | Failure:
+    """Return the result of a task, or why Dask has given it up. Raises UserError if the scheduler is gone."""
     try:
         outcome: Success | Failure = future.result()
-    except KilledWorker as error:  # as the fourth one in turn
+    except KilledWorker as error:  # the fourth one in a row
         return Failure(str(error))
     except CancelledError:
         raise UserError(LOST) from None

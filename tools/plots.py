@@ -9,8 +9,8 @@ from typing import Any
 
 import vl_convert
 
-from noisy_mnist import files
-from noisy_mnist.errors import UserError
+from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
 from tools.command import call, run
 
 PAGE = Path("dvc_plots/index.html")
@@ -56,7 +56,7 @@ def main(*revisions: str) -> None:
     if collected.get("errors"):
         missing = "\n".join(f"  {error['name']} ({error['rev']}): {error['msg']}" for error in collected["errors"])
         raise UserError(f"dvc could not read these plots; 'dvc repro' makes them anew:\n{missing}")
-    parts = [figure(name, part) for name, found in collected["data"].items() for part in found]
+    parts = [figure(name, part) for name, plots in collected["data"].items() for part in plots]
     title = "Noisy MNIST" + (f": {', '.join(revisions)} and workspace" if revisions else "")
     page = TEMPLATE.format(
         title=html.escape(title),

@@ -3,61 +3,67 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from noisy_mnist.errors import UserError
-from noisy_mnist.params import study
-from tools import results
+from noisy_mnist import study
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.learning import checkpoints
+from tools import cache, digests, lockfile
 from tools.command import run
 from tools.repair import remove
+from tools.repository import exclusive, open_repo
 
-BACKUPS = Path("backups")
 
+def main(*arguments: str) -> None:
+    """Print the leftovers; with the argument "remove", remove them.
 
-def main(*words: str) -> None:
-    """Print the leftovers; with the word "remove", remove them.
-
-    Raises UserError if a stage is at work, whose unfinished files would look like leftovers.
+    Raises UserError if a stage is running, whose unfinished files would look like leftovers.
     """
-    if words not in ((), ("remove",)):
-        raise UserError(f"expected no argument or 'remove', found {words}")
+    if arguments not in ((), ("remove",)):
+        raise UserError(f"expected no argument or 'remove', found {arguments}")
     study.check()
-    with results.quiet():
-        with results.open_repo() as repo:
+    with exclusive():
+        with open_repo() as repo:
             named = {stage.name for stage in repo.index.stages}
             outputs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}
-            entries = [stage for stage in results.entries() if stage not in named]
-            paths = sorted(leftovers(outputs))
-            only = [path for path in paths if not all(results.cached(repo, file) for file in results.files_in(path))]
+            entries = [stage for stage in lockfile.entries() if stage not in named]
+            paths = {path: files_in(path) for path in sorted(leftovers(outputs))}
+            cached = {
+                path for path, files in paths.items() if all(cache.holds(repo, str(digests.of_file(f))) for f in files)
+            }
         for stage in entries:
             print(f"dvc.lock: {stage}")
-        for path in paths:
-            size = sum(file.stat().st_size for file in results.files_in(path)) / 1e6
-            print(f"{size:10.1f} MB  {path}{'  (not in the cache)' if path in only else ''}")
-        found = f"{len(entries)} entries and {len(paths)} files or folders"
+        for path, files in paths.items():
+            size = sum(file.stat().st_size for file in files) / 1e6
+            print(f"{size:10.1f} MB  {path}{'' if path in cached else '  (not in the cache)'}")
+        total = f"{len(entries)} entries and {len(paths)} files or folders"
         if not (entries or paths):
             print("nothing is left behind: dvc.lock and the folders of results hold what the graph names, and no more")
-        elif not words:
-            print(f"{found}: 'make prune YES=1' removes them")
+        elif not arguments:
+            print(f"{total}: 'make prune YES=1' removes them")
         else:
-            results.change_entries({}, removed=entries)
+            lockfile.change({}, removed=entries)
             for path in paths:
                 remove(path)
-            print(f"removed {found}")
+            print(f"removed {total}")
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return a file itself, or all files in a folder."""
+    return [file for file in [path, *path.rglob("*")] if file.is_file()]
 
 
 def leftovers(outputs: set[Path]) -> Iterator[Path]:
-    """Yield what no output of the graph holds, in the folders of outputs, and backups of trainings not in the graph.
+    """Yield what no output of the graph holds, in the folders of outputs, and checkpoints of runs not in the graph.
 
     ``data`` and ``models`` belong to the graph alone. In ``metrics`` and ``plots``, which are in git, only the
     temporary files of a killed stage are leftovers.
     """
     for top in sorted({path.parts[0] for path in outputs}):
         kept = top in ("metrics", "plots")
-        yield from (path for path in _outside(Path(top), outputs) if not kept or _partial(path))
-    trained = {path.with_name(path.stem) for path in outputs}
-    for backup in BACKUPS.rglob("*"):
-        cell = backup.relative_to(BACKUPS).with_name(backup.stem)
-        if backup.is_file() and not any(path.parts[-len(cell.parts) :] == cell.parts for path in trained):
-            yield backup
+        yield from (path for path in _outside(Path(top), outputs) if not kept or _is_temporary(path))
+    for path in files_in(checkpoints.FOLDER):
+        history = Path("data") / path.relative_to(checkpoints.FOLDER).with_suffix(".csv")
+        if history not in outputs:
+            yield path
 
 
 def _outside(folder: Path, outputs: set[Path]) -> Iterator[Path]:
@@ -70,7 +76,7 @@ def _outside(folder: Path, outputs: set[Path]) -> Iterator[Path]:
                 yield path
 
 
-def _partial(path: Path) -> bool:
+def _is_temporary(path: Path) -> bool:
     """Return whether this is a temporary name of files.replacing."""
     return path.name.startswith(".") and path.suffix in (".partial", ".former")
 

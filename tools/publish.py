@@ -1,55 +1,99 @@
-"""Put the small results of all trainings into the DVC remote that git keeps, for tools.extend to go on from."""
+"""Publish the outputs marked ``remote: results``: copy them to that DVC remote, a folder in git, and tidy up there."""
 
+import json
 import shutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dvc.output import Output
 from dvc.repo import Repo
 
-from noisy_mnist.errors import UserError
-from tools import results
+from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
+from tools import cache, digests, lockfile
 from tools.command import run
+from tools.repository import open_repo, stages
 
-REMOTE = Path(".dvc/results")
-# What is gathered from the noisy images is large, and they are made again in seconds.
-LARGE = Path("data/noisy")
+REMOTE = "results"
+
+# From the digest of an object to a whole copy of it, None if there is none.
+Find = Callable[[str], Path | None]
 
 
 def main() -> None:
-    """Make the remote ``results`` hold what summarize and figures read of ``data``, by dvc.lock, and no more.
+    """Copy what dvc.lock says of the marked outputs from the cache; then delete the objects that it no longer names.
 
-    Of a study that is not finished it holds what has run. Raises UserError if some of that is in no cache.
+    What is whole in the remote is published, also where the cache lacks it, as in a fresh clone. 'dvc push' would trust
+    whatever stands there, deletes nothing, and ends with status 1 where no default remote is set. Raises UserError, and
+    changes nothing, if an output is whole neither in the cache nor in the remote.
     """
-    with results.open_repo() as repo, repo.lock:
-        small = read_at_the_end(repo)
-        outs = published(repo)
-        lost = [out.def_path for out in outs if out.changed_cache()]
-        if lost:
-            raise UserError(
-                f"{len(lost)} of {len(outs)} results are not in the cache, such as {lost[0]}: 'make repro' first"
-            )
-        shutil.rmtree(REMOTE, ignore_errors=True)
-        # As 'dvc push' with these targets does, which reads dvc.lock anew for each: minutes instead of seconds.
-        objects = {found for out in outs for used in out.get_used_objs().values() for found in used}
-        failed = repo.cloud.push(objects, remote="results").failed
-    if failed:
-        raise UserError(f"{len(failed)} results could not be written to {REMOTE}: make room there and run this again")
-    of = "" if len(outs) == len(small) else f" of {len(small)}"
-    print(f"{REMOTE} holds {len(outs)}{of} results: commit it with params.yaml, dvc.lock, metrics and plots")
+    with open_repo() as repo, repo.lock:
+        remote = repo.cloud.get_remote_odb(REMOTE)
+        find = partial(whole_copy, repo, remote)
+        marked = marked_outputs(repo)
+        recorded = {out.def_path: objects(out.hash_info.value, find) for out in marked if out.hash_info}
+        refuse_lost(recorded)
+        sources = {md5: path for copies in recorded.values() for md5, path in copies.items() if path}
+        for md5, path in sources.items():
+            if path != object_path(remote, md5):
+                with files.replacing(object_path(remote, md5)) as copy:
+                    shutil.copyfile(path, copy)
+        kept = {object_path(remote, md5) for md5 in [*sources, *left_behind(repo, find)]}
+        outdated = [path for path in Path(remote.path).rglob("*") if path.is_file() and path not in kept]
+        for path in outdated:
+            path.unlink()
+    deleted = f" {len(outdated)} outdated files are deleted." if outdated else ""
+    print(f".dvc/{REMOTE} holds {len(recorded)} of {len(marked)} results.{deleted} Commit it with dvc.lock")
 
 
-def published(repo: Repo) -> list[Output]:
-    """Return those outputs read at the end that dvc.lock has."""
-    return [out for out in read_at_the_end(repo) if out.hash_info]
+def whole_copy(repo: Repo, remote: Any, md5: str) -> Path | None:
+    """Return an object in the remote, or else in the cache, that has its digest; None if neither has one."""
+    places = (object_path(remote, md5), cache.object_path(repo, md5))
+    return next((path for path in places if cache.is_whole(path, md5)), None)
 
 
-def read_at_the_end(repo: Repo) -> list[Output]:
-    """Return the outputs of the graph that are small, cached, and read by summarize or figures."""
-    stages = results.stages(repo)
-    gather = {Path(dep.def_path) for stage in stages if stage.name in ("summarize", "figures") for dep in stage.deps}
-    gather -= {LARGE}
-    outs = [out for stage in stages for out in stage.outs if out.use_cache]
-    return [out for out in outs if gather & {Path(out.def_path), *Path(out.def_path).parents}]
+def object_path(remote: Any, md5: str) -> Path:
+    """Return where the remote keeps the object with a digest."""
+    return Path(remote.oid_to_path(md5))
+
+
+def marked_outputs(repo: Repo) -> list[Output]:
+    """Return the outputs of the graph that are marked for the remote."""
+    return [out for stage in stages(repo) for out in stage.outs if out.remote == REMOTE]
+
+
+def refuse_lost(recorded: Mapping[str, Mapping[str, Path | None]]) -> None:
+    """Raise UserError if an output has an object without a whole copy."""
+    lost = [name for name, copies in recorded.items() if None in copies.values()]
+    if lost:
+        where = f"neither in the cache nor in .dvc/{REMOTE}, such as {lost[0]}"
+        todo = "'make repair' brings back what is whole in the workspace, 'make repro' makes the rest again"
+        raise UserError(f"{len(lost)} of {len(recorded)} results are {where}: {todo}")
+
+
+def objects(md5: str, find: Find) -> dict[str, Path | None]:
+    """Return the objects of an output by digest, each with a whole copy of it: the file, or a folder's list and files.
+
+    Where the list is lost, it stands alone.
+    """
+    copies = {md5: find(md5)}
+    if md5.endswith(digests.FOLDER) and (file_list := copies[md5]):
+        copies |= {entry["md5"]: find(entry["md5"]) for entry in json.loads(file_list.read_bytes())}
+    return copies
+
+
+def left_behind(repo: Repo, find: Find) -> Iterator[str]:
+    """Yield the digests of the objects of outputs whose stage is in dvc.lock only, not in the graph.
+
+    They may be wanted again, as where a model comes back: 'make prune' makes dvc.lock forget them.
+    """
+    named = {stage.name for stage in repo.index.stages}
+    for name, entry in lockfile.entries().items():
+        if name not in named:
+            for out in entry.get("outs", []):
+                yield from objects(out["md5"], find)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 
-from noisy_mnist import tables
+from noisy_mnist.core import tables
 from tools import plots, workspace
 from tools.command import call, run
 
@@ -42,12 +42,13 @@ def main() -> None:
         call(["git", "add", "--all"], cwd=FOLDER, env=environment)
         call([*AUTHORED, "commit", "--quiet", "--message", "Quickstart"], cwd=FOLDER, env=environment)
 
-    table = tables.read_csv(FOLDER / "plots/accuracy_intervals.csv")
-    test = table[table["split"] == "test"].pivot_table("mean", "model", "scale", sort=False)
-    test.columns = pd.Index([f"{scale:g}" for scale in test.columns], name="scale")
-    half_width = table.loc[table["split"] == "test", "ci95"].max()
+    scores = tables.read_csv(FOLDER / "metrics/scores.csv")
+    shown = scores[(scores["study"] == "noise") & (scores["split"] == "test") & (scores["score"] == "accuracy")]
+    table = shown.pivot_table("mean", "model", "scale", sort=False)
+    table.columns = pd.Index([f"{scale:g}" for scale in table.columns], name="scale")
+    half_width = shown["ci95"].max()
     print(f"\nAccuracy on the test images of digits by noise scale (95 % interval: ± {half_width:.2f} or less)\n")
-    print(test.to_string(float_format="{:.3f}".format))
+    print(table.to_string(float_format="{:.3f}".format))
     print(f"\nFigures:    {FOLDER / 'plots/figures'}")
     print(f"Plots page: {FOLDER / plots.PAGE}")
     print(f"Workspace:  {FOLDER} (try 'dvc repro' there after a change in its params.yaml)")

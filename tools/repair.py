@@ -4,10 +4,14 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from noisy_mnist import files
-from tools import results, verify
+from noisy_mnist.core import files
+from tools import cache, git, lockfile, verify
 from tools.command import call, run
-from tools.mend import mend
+from tools.faults import Fault, find_faults
+from tools.lost_entries import find_lost_entries
+from tools.recover import recover
+from tools.remedies import choose_remedies
+from tools.repository import exclusive, open_repo
 
 # Where damaged and foreign files of the workspace are moved to.
 ASIDE = Path(".dvc/tmp/aside")
@@ -19,32 +23,32 @@ def main() -> int:
     Nothing that may be of worth is deleted, and a stage is only run again if it gives what dvc.lock says: if neither
     its command nor its params nor its dependencies have changed since.
     """
-    mend()
-    with results.quiet():
-        with results.open_repo() as repo:
-            lost = results.lost_entries(repo)
+    recover()
+    with exclusive():
+        with open_repo() as repo:
+            lost = find_lost_entries(repo)
         if lost:
-            results.change_entries(lost)
+            lockfile.change(lost)
             print(f"> entries of dvc.lock are brought back: {' '.join(lost)}")
-        with results.open_repo() as repo:
-            faults = results.faults(repo)
-            remedy = results.remedy(repo, faults)
+        with open_repo() as repo:
+            faults = find_faults(repo)
+            remedies = choose_remedies(repo, faults)
             for fault in faults:
                 if fault.place == "cache" and fault.problem == "damaged":
                     remove(fault.path)
-            set_aside(fault for fault in faults if (fault.stage, fault.output) in remedy.checkout + remedy.from_git)
-            for _, output in remedy.store:
+            set_aside(fault for fault in faults if (fault.stage, fault.output) in remedies.checkout + remedies.from_git)
+            for _, output in remedies.store:
                 print(f"> {output} is copied to the cache")
-                results.store(repo, Path(output))
-            for path in [path for _, output in remedy.from_git for path in missing(Path(output))]:
+                cache.store(repo, Path(output))
+            for path in [path for _, output in remedies.from_git for path in missing(Path(output))]:
                 print(f"> {path} is brought back from git")
                 with files.replacing(path) as partial:
-                    partial.write_bytes(results.git_copy(path))
-    if remedy.checkout:
-        call(["dvc", "--wait-for-lock", "checkout", "--force", *(output for _, output in remedy.checkout)])
-    for name in remedy.run:
-        with results.open_repo() as repo:
-            changed = results.changed(next(stage for stage in repo.index.stages if stage.name == name))
+                    partial.write_bytes(git.read(path))
+    if remedies.checkout:
+        call(["dvc", "--wait-for-lock", "checkout", "--force", *(output for _, output in remedies.checkout)])
+    for name in remedies.run:
+        with open_repo() as repo:
+            changed = lockfile.changed(next(stage for stage in repo.index.stages if stage.name == name))
         if changed:
             print(f"> {name} cannot be repaired: what it depends on has changed or is missing: 'make repro' runs it")
         else:
@@ -53,9 +57,10 @@ def main() -> int:
     return verify.main()
 
 
-def set_aside(faults: Iterable[results.Fault]) -> None:
+def set_aside(faults: Iterable[Fault]) -> None:
     """Move what stands in the workspace in place of the right files out of the way: it may exist nowhere else."""
-    for path in [fault.path for fault in faults if fault.place == "workspace" and fault.problem != "missing"]:
+    moved = [fault for fault in faults if fault.place == "workspace" and fault.problem in ("damaged", "foreign")]
+    for path in [fault.path for fault in moved]:
         place = ASIDE / path
         while place.exists():
             place = place.with_name(f"{place.name}~")
@@ -66,7 +71,7 @@ def set_aside(faults: Iterable[results.Fault]) -> None:
 
 def missing(output: Path) -> list[Path]:
     """Return the committed files of an output that are not here."""
-    paths = [output / relative for relative in results.git_files(output)] or [output]
+    paths = [output / relative for relative in git.files_in(output)] or [output]
     return [path for path in paths if not path.exists()]
 
 

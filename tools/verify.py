@@ -1,39 +1,78 @@
 """Prove that all results are what dvc.lock says; name what is not, and what to do. Exit status 1 if anything is."""
 
-from tools import results
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from dvc.stage import PipelineStage
+
+from tools import git
 from tools.command import run
+from tools.faults import Fault, find_faults
+from tools.lockfile import LOCK_FILE
+from tools.lost_entries import find_lost_entries
+from tools.remedies import Remedies, choose_remedies
+from tools.repository import exclusive, open_repo, stages
 
 # Stages that are named one by one.
 FEW = 20
 
 
 def main() -> int:
-    """Print what was found, return the exit status. Raises UserError if a stage is at work: its results come and go."""
-    with results.quiet(), results.open_repo() as repo:
-        lost, faults = results.lost_entries(repo), results.faults(repo)
-        remedy = results.remedy(repo, faults)
-        recorded = [stage for stage in repo.index.stages if any(out.hash_info for out in stage.outs)]
-        waiting = len(repo.index.stages) - len(recorded)
+    """Print what is wrong, return the exit status. Raises UserError if a stage is running: its results come and go."""
+    with exclusive(), open_repo() as repo:
+        lost, faults = find_lost_entries(repo), find_faults(repo)
+        remedies = choose_remedies(repo, faults)
+        recorded = [stage for stage in stages(repo) if any(out.hash_info for out in stage.outs)]
+        changed = changed_since(recorded, faults, lost)
+        total = len(repo.index.stages)
     if lost:
         print(f"dvc.lock has lost or damaged entries: {' '.join(lost)}: 'make repair' brings them back")
         print("  ('git checkout -- dvc.lock' brings all of git's copy back, and forgets every run since)")
-    if not results.git_copy():
+    if not git.read(LOCK_FILE):
         print("dvc.lock was never committed: whether it has lost an entry cannot be told")
-    for fault in faults:
-        if fault.stage not in remedy.missing:  # in a fresh clone these are hundreds
-            print(fault)
-    if remedy.run:
-        print(f"damaged, and whole nowhere: {' '.join(remedy.run)}: 'make repair' runs these stages again")
-    if remedy.checkout or remedy.store or remedy.from_git:
-        print("what is whole in the cache, here or in git, 'make repair' brings back without running anything")
-    if remedy.missing:
-        names = f" ({' '.join(remedy.missing)})" if len(remedy.missing) <= FEW else ""
-        print(f"not on this machine: the results of {len(remedy.missing)} stages{names}: 'make repro' makes them")
-    if waiting:
-        print(f"{waiting} of {len(recorded) + waiting} stages have no result yet: 'make repro' runs them")
+    report(faults, remedies)
+    if len(recorded) < total:
+        print(f"{total - len(recorded)} of {total} stages have no result yet: 'make repro' runs them")
     if not (lost or faults):
         print(f"the results of {len(recorded)} stages, here and in the cache, are what dvc.lock says")
+    if changed:
+        print(f"stages changed since they ran: {len(changed)} ('dvc status' names them): 'make repro' runs them")
     return 1 if lost or faults else 0
+
+
+def report(faults: Sequence[Fault], remedies: Remedies) -> None:
+    """Print faults, and what can be done about them."""
+    for fault in faults:
+        if fault.stage not in remedies.missing:  # in a fresh clone these are hundreds
+            print(fault)
+    if remedies.run:
+        print(f"damaged, and whole nowhere: {' '.join(remedies.run)}: 'make repair' runs these stages again")
+    whole_elsewhere = {*remedies.checkout, *remedies.store, *remedies.from_git}
+    if any((fault.stage, fault.output) in whole_elsewhere for fault in faults if fault.problem != "version"):
+        print("what is whole in the cache, here or in git, 'make repair' brings back without running anything")
+    if remedies.missing:
+        names = f" ({' '.join(remedies.missing)})" if len(remedies.missing) <= FEW else ""
+        print(f"not on this machine: the results of {len(remedies.missing)} stages{names}: 'make repro' makes them")
+
+
+def changed_since(recorded: Sequence[PipelineStage], faults: Sequence[Fault], lost: Collection[str]) -> list[str]:
+    """Return the stages whose command, params or dependencies are not those of their entry in dvc.lock.
+
+    An output that has a fault is no changed dependency, and an entry that is lost tells of no change.
+    """
+    faulty = {Path(fault.output) for fault in faults if fault.place == "workspace"}
+
+    def has_changed(stage: PipelineStage) -> bool:
+        deps = {Path(dep.def_path): dep for dep in stage.deps}
+        sound = [dep for path, dep in deps.items() if not any(overlap(path, output) for output in faulty)]
+        return stage.changed_stage() or any(dep.status() for dep in sound)
+
+    return [stage.name for stage in recorded if stage.name not in lost and has_changed(stage)]
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Return whether one path is the other or lies in it."""
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 if __name__ == "__main__":

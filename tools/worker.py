@@ -1,4 +1,4 @@
-"""What a Dask worker does for tools.parallel: run one stage with dvc, and wait while another process is in its way."""
+"""What a Dask worker does for tools.parallel: run one stage with dvc, and wait while another process blocks it."""
 
 import os
 import re
@@ -10,25 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from distributed import print  # that of a worker reaches the terminal of its client
+from distributed import print  # a worker's output reaches its client's terminal
 from dvc.exceptions import DvcException
 from dvc.lock import make_lock
 from dvc.utils.serialize import parse_yaml
 
 Digests = Mapping[str, str]  # path of an output to its MD5
 
-# What dvc or a stage says when another process is in its way: such as the stage that a killed worker left at work.
-BUSY = re.compile(r"another run of this stage is at work|is busy, it is being blocked by|Unable to acquire lock")
+# Messages of dvc or a stage that another process blocks, such as a stage that outlived its killed worker.
+BUSY = re.compile(r"another run of this stage is in progress|is busy, it is being blocked by|Unable to acquire lock")
 SECONDS_BETWEEN_TRIES = 2
-# Where the output of each stage is kept, below the workspace.
+# Folder in the workspace for the log of each stage.
 LOGS = Path(".dvc/tmp/parallel")
-# Numerical libraries that start a thread for each core of the machine unless they are told not to.
+# Without these, numerical libraries start a thread for each core of the machine.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Success:
-    """The outputs of a stage that has run, and its seconds, those of waiting for other processes included."""
+    """The outputs of a stage that has run, and its seconds, including those of waiting for other processes."""
 
     outputs: Digests
     seconds: float
@@ -36,73 +36,44 @@ class Success:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stage could not be run, for the person at the terminal."""
+    """Why a stage could not be run, for the user."""
 
     why: str
 
 
 class _StageError(Exception):
-    """As above, on its way out."""
+    """A failure, until run_stage returns it."""
 
 
-def run_stage(name: str, threads: int, workspace: str | None, commit: str | None = None) -> Success | Failure:
+def run_stage(name: str, threads: int, workspace: str) -> Success | Failure:
     """Run one stage whose dependencies have run, and return the digests that dvc.lock then gives its outputs.
 
-    threads: of one numerical operation. workspace: the folder that all workers share; None if each stands in a clone of
-    its own, where results come from and go to the DVC remote: then commit is what that clone must have checked out.
-    A failure is returned: Dask would write a traceback for what is raised.
+    threads: of one numerical operation. workspace: the folder that all workers share. A failure is returned, not
+    raised: Dask would write a traceback.
     """
     began = time.monotonic()
-    folder = Path(workspace or ".").resolve()
+    folder = Path(workspace).resolve()
     try:
-        if workspace is None:
-            check_commit(folder, commit)
-            dvc(folder, name, threads, "repro", "--pull", name)
-            dvc(folder, name, threads, "push", "--run-cache", name)
-        else:
-            dvc(folder, name, threads, "repro", "--single-item", name)
-        return Success(digests(folder, name), time.monotonic() - began)
+        repro(folder, name, threads)
+        return Success(recorded_digests(folder, name), time.monotonic() - began)
     except (_StageError, OSError) as error:
         return Failure(str(error))
 
 
-def check_commit(folder: Path, commit: str | None) -> None:
-    """Raise _StageError if a clone has another commit, or changes of its own in what results come from."""
-    if (found := head(folder)) != commit:
-        # Results of its own runs stand in files that git tracks, so that a pull would stop.
-        todo = f"'git fetch && git checkout --force {commit}' there"
-        raise _StageError(f"the worker's clone {folder} is at {found or 'no commit'}, expected {commit}: {todo}")
-    if edited := changes(folder):
-        raise _StageError(f"the worker's clone {folder} has changes in {', '.join(edited)}: 'git checkout' them there")
+def repro(folder: Path, name: str, threads: int) -> None:
+    """Run one stage with dvc, again for as long as another process blocks it. Raises _StageError if it fails.
 
-
-def head(folder: Path) -> str:
-    """Return the commit that a clone has checked out, "" if there is none."""
-    words = ["git", "rev-parse", "--verify", "HEAD"]
-    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    return run.stdout.strip()
-
-
-def changes(folder: Path) -> list[str]:
-    """Return the files of a clone that are not as committed, apart from results."""
-    words = ["git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!dvc.lock", ":!metrics", ":!plots"]
-    run = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    return [line[3:] for line in run.stdout.splitlines()]
-
-
-def dvc(folder: Path, name: str, threads: int, *words: str) -> None:
-    """Run dvc for a stage, again for as long as another process is in the way. Raises _StageError if it fails.
-
-    What is in the way is told once, at the terminal of whoever started the run: it may be at work for hours, or have
-    died on another machine, and only a person can tell.
+    The user is told once what blocks it: that process may run for hours, or have died on another machine, and only the
+    user can know.
     """
     log = folder / LOGS / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
+    arguments = ["--wait-for-lock", "repro", "--single-item", name]
     told = False
     while True:
         with log.open("wb") as file:
-            command = [sys.executable, "-m", "dvc", "--wait-for-lock", *words]
+            command = [sys.executable, "-m", "dvc", *arguments]
             run = subprocess.run(
                 command,
                 cwd=folder,
@@ -110,28 +81,28 @@ def dvc(folder: Path, name: str, threads: int, *words: str) -> None:
                 stdout=file,
                 stderr=file,
                 check=False,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a worker does not hear Ctrl-C
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a worker ignores
             )
         if not run.returncode:
             return
-        said = log.read_text(errors="replace")
-        last = "\n".join(said.strip().splitlines()[-8:])
-        if not BUSY.search(said):
-            ended = f"'dvc {' '.join(words)}' ended with status {run.returncode}"
-            raise _StageError(f"{ended}. All it said is in {log}, last:\n{last}")
+        output = log.read_text(errors="replace")
+        last = "\n".join(output.strip().splitlines()[-8:])
+        if not BUSY.search(output):
+            ended = f"'dvc {' '.join(arguments)}' ended with status {run.returncode}"
+            raise _StageError(f"{ended}. Its output is in {log}, the end of it:\n{last}")
         if not told:
             print(f"{name} waits for another process:\n{last}", flush=True)
             told = True
         time.sleep(SECONDS_BETWEEN_TRIES)
 
 
-def digests(folder: Path, name: str) -> Digests:
-    """Return the digests of a stage's outputs by path, as dvc.lock has them. Raises _StageError if it is damaged."""
+def recorded_digests(folder: Path, name: str) -> Digests:
+    """Return the digests of a stage's outputs by path, from dvc.lock. Raises _StageError if it is damaged."""
     path = folder / "dvc.lock"
     with make_lock(str(folder / ".dvc/tmp/lock"), wait=True):  # dvc writes the file in place
         text = path.read_text(encoding="utf-8", errors="replace")
     try:
         entry = parse_yaml(text, path)["stages"][name]
     except (DvcException, KeyError):
-        raise _StageError(f"{path} has no entry of it that can be read: 'make repair' mends the file") from None
+        raise _StageError(f"{path} has no readable entry of {name}: 'make repair' repairs the file") from None
     return {out["path"]: out["md5"] for out in entry.get("outs", [])}

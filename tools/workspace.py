@@ -19,7 +19,7 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
     """Bring the project's files into ``folder`` as a git repository, with ``changes`` made in its params.yaml.
 
     changes: dotted key to value. What an earlier call left there, params.yaml and DVC's cache included, stays, so that
-    a second run goes on where the first stopped; the project's own results are not copied. Raises UserError if the
+    a second run resumes where the first stopped; the project's own results are not copied. Raises UserError if the
     project is no git clone.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -46,8 +46,8 @@ def environment() -> dict[str, str]:
 
 def read_params(path: Path) -> dict[str, Any]:
     """Return a params file as plain data."""
-    found: dict[str, Any] = YAML(typ="safe").load(path)
-    return found
+    params: dict[str, Any] = YAML(typ="safe").load(path)
+    return params
 
 
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from noisy_mnist.core.params import Distinct, Scale, Section, Seed
+from noisy_mnist.core.params import Scale, Section, Seed
 from noisy_mnist.learning.params import OptimizerParams
 
 # Share of pixels that salt and pepper replace.
@@ -46,12 +46,21 @@ class DenoiseParams(Section):
     seed: Seed
     level: Level
     levels: int = Field(ge=2, le=1001)
-    control_levels: Annotated[list[Level], Field(min_length=1), Distinct]
+    control_levels: list[Level] = Field(min_length=1)
+
+    @field_validator("control_levels")
+    @classmethod
+    def _rising(cls, levels: list[float]) -> list[float]:
+        names = [name(level) for level in levels]
+        if names != sorted(set(names), key=float):
+            raise ValueError("Expected each level once, from the lowest to the highest")
+        return levels
 
     @model_validator(mode="after")
     def _control_among_levels(self) -> "DenoiseParams":
         levels = [name(level) for level in evenly_spaced(self.levels)]
+        expected = f"the levels that denoise.levels gives: {', '.join(levels)}"
         for level in self.control_levels:
             if name(level) not in levels:
-                raise ValueError(f"control_levels: found {level!r}. Expected some of the levels: {', '.join(levels)}")
+                raise ValueError(f"control_levels: found {level!r}. Expected some of {expected}")
         return self

@@ -3,6 +3,7 @@
 A line is one model or one scale; error bars are 95 % intervals of the mean (see intervals.spread).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -22,7 +23,7 @@ HINTON = 0.9847
 GUESSING = 1 / CLASSES
 
 
-def noisy_images(copies: dict[str, NDArray[np.float16]]) -> Figure:
+def noisy_images(copies: Mapping[float, NDArray[np.float16]]) -> Figure:
     """Show the same images under each scale: copies maps a scale to its images (n, 28, 28)."""
     count = len(next(iter(copies.values())))
     figure = Figure(figsize=(1.3 * len(copies), 1.3 * count + 0.5))
@@ -30,7 +31,7 @@ def noisy_images(copies: dict[str, NDArray[np.float16]]) -> Figure:
     for column, (scale, images) in enumerate(copies.items()):
         for row, image in enumerate(images):
             show_image(axes[row, column], image)
-        axes[0, column].set_title(f"scale {scale}" if float(scale) else f"original\n(scale {scale})")
+        axes[0, column].set_title(f"scale {scale:g}" if scale else "original\n(scale 0)")
     figure.suptitle("Values below 0 are shown black, above 1 white", fontsize=9, color="0.4")
     return figure
 
@@ -185,7 +186,7 @@ def comparison(table: pd.DataFrame) -> Figure:
         axes[0].errorbar(x, rows["accuracy"], rows["ci95"], label=method, **style)
         axes[1].errorbar(x, 100 * rows["above_posterior"], 100 * rows["ci95"], **style)
     axes[0].set(ylabel=ACCURACY, ylim=(0, 1.02))
-    axes[1].set(ylabel="accuracy above the posterior baseline (percentage points)")
+    axes[1].set(ylabel="points above the posterior baseline")
     for ax in axes:
         ax.set_xlabel(SCALE)
         ax.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])

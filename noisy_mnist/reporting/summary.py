@@ -103,19 +103,19 @@ def summary(results: Results) -> dict[str, Any]:
     }
 
 
-def accuracy_table(comparison: pd.DataFrame) -> str:
+def accuracy_table(results: Results) -> str:
     """Return the test accuracy of each method (row) at each scale (column) as text."""
-    table = comparison.pivot_table("accuracy", "method", "scale", sort=False)
+    table = plots(results)["comparison"].pivot_table("accuracy", "method", "scale", sort=False)
     return f"Test accuracy by noise scale\n{table.to_string(float_format='{:.4f}'.format)}"
 
 
 def _other_rows(results: Results) -> Iterator[Row]:
     """Yield the rows of ``metrics/scores.csv`` of all studies but that of noise."""
-    for scale, result in results.posterior.items():
-        yield from _single("posterior", "posterior", scale, "test", result, ["accuracy"])
     for scale, report in results.denoised.items():
         for split in ("validation", "test"):
             yield from _single("denoise_scale", "denoised", scale, split, report[split], noise_results.SCORES[split])
+    for scale, result in results.posterior.items():
+        yield from _single("posterior", "posterior", scale, "test", result, ["accuracy"])
     for row in _records(other_results.weight_decay_intervals(results.weight_decay, results.choice)):
         named = {"study": "weight_decay", "model": row["penalty"], "scale": row["factor"], "score": "accuracy"}
         yield {**named, **{key: row[key] for key in ("split", "mean", "std", "n", "ci95")}}

@@ -1,0 +1,64 @@
+"""Many workers: the real graph, tiny, by ``dvc repro`` and on 2 of them; and with trainings that sleep, on 1 to 16."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import stubs
+from benchmarks.measure import REPETITIONS, Results, command, in_turn, ratios, result
+from tools import quickstart, workspace
+
+SLEEP = 240  # seconds of each training: somewhat less than one of the study takes on average, two at a time
+WORKERS = (1, 2, 4, 8, 16)
+
+
+def two() -> Iterator[Results]:
+    """Return the speed-up on two workers against ``dvc repro``."""
+    alone, both = in_turn(partial(real, [*stubs.DVC, "repro"]), partial(real, parallel(2)))
+    yield {"parallel.repro_seconds": result(alone, "s"), "parallel.speedup_2": ratios(alone, both)}
+
+
+def many() -> Iterator[Results]:
+    """Return the efficiency of each number of workers, which share this machine's cores.
+
+    That is weak scaling: there are as many trainings as workers, so the ideal makespan is that of one, all else taking
+    no time. The efficiency is the ideal makespan as a share of the measured one.
+    """
+    for workers in WORKERS:
+        times = [asleep(workers) for _ in range(REPETITIONS if workers == max(WORKERS) else 1)]
+        yield {f"parallel.efficiency_{workers}": result([SLEEP / time for time in times], "share")}
+
+
+def parallel(workers: int) -> list[str]:
+    """Return the command that runs a graph on a number of workers."""
+    return [sys.executable, "-m", "tools.parallel", "--workers", str(workers)]
+
+
+def real(arguments: Sequence[str]) -> float:
+    """Return the seconds of the quickstart's study at two scales, none of which has run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        workspace.create(folder, {**quickstart.CHANGES, "grid.scales": [0, 1]})
+        return command(arguments, folder).seconds
+
+
+def asleep(workers: int) -> float:
+    """Return the seconds of the study's graph, with trainings that sleep."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stubs.create(folder, grid(workers), training=SLEEP)
+        return command(parallel(workers), folder).seconds
+
+
+def grid(workers: int) -> dict[str, Any]:
+    """Return the params, by dotted key, of a graph with as many seeds, and so trainings, as workers."""
+    return {
+        **stubs.ONE_MODEL,
+        "grid.scales": [0],
+        "grid.seeds": list(range(workers)),
+        "weight_decay.factors": [0, 1e-3],
+        "weight_decay.seeds": [0],
+    }

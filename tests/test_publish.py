@@ -1,0 +1,167 @@
+"""The published small results: what they hold, and that a clone without models goes on from them."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from dvc.utils.serialize import dump_yaml, load_yaml
+
+from tests.conftest import dvc, git, ran, tool
+from tools import digests, publish, repository
+from tools.workspace import ROOT, change_params
+
+REMOTE = Path(".dvc/results/files/md5")
+# Outputs in data that are large, or quickly made again.
+NOT_PUBLISHED = ("data/raw", "data/clean", "data/noisy")
+
+
+def objects(folder: Path) -> dict[str, str]:
+    """Return the digest of each object in a clone's remote, by the digest in its path."""
+    paths = [path for path in (folder / REMOTE).rglob("*") if path.is_file()]
+    return {"".join(path.parts[-2:]): str(digests.of_file(path)) for path in paths}
+
+
+def promised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return the digests of all objects that dvc.lock promises of the marked outputs, and of the files in folders."""
+    monkeypatch.chdir(folder)
+    with repository.open_repo() as repo:
+        outputs = {out.hash_info.value for out in publish.marked_outputs(repo) if out.hash_info}
+    lists = [folder / REMOTE / md5[:2] / md5[2:] for md5 in outputs if md5.endswith(".dir")]
+    return outputs | {entry["md5"] for path in lists if path.exists() for entry in json.loads(path.read_bytes())}
+
+
+def is_published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Return whether the remote holds every byte that dvc.lock promises of the marked outputs, and no more."""
+    present = objects(folder)
+    whole = all(name.removesuffix(".dir") == md5 for name, md5 in present.items())
+    return whole and present.keys() == promised(folder, monkeypatch)
+
+
+def small_results(folder: Path) -> dict[Path, bytes]:
+    """Return the bytes of all files in data that are to be published."""
+    paths = [path for path in (folder / "data").rglob("*") if path.is_file()]
+    relative = [path.relative_to(folder) for path in paths]
+    return {path: (folder / path).read_bytes() for path in relative if not str(path).startswith(NOT_PUBLISHED)}
+
+
+def test_committed_remote_holds_the_small_results_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit of dvc.lock that is not published fails here."""
+    assert is_published(ROOT, monkeypatch)
+
+
+def test_an_edit_of_dvc_lock_is_noticed_until_it_is_published(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Publishing also replaces damaged objects, and deletes those that no entry names any more."""
+    assert not is_published(tiny, monkeypatch)
+    tool(tiny, "publish")
+    assert is_published(tiny, monkeypatch)
+    before = objects(tiny)
+    change({"synthesize.seed": 1})
+    dvc(tiny, "repro", "synthesize")
+    assert not is_published(tiny, monkeypatch)
+    output = tool(tiny, "publish")
+    assert is_published(tiny, monkeypatch)
+    outdated = before.keys() - objects(tiny).keys()
+    assert outdated
+    assert f" {len(outdated)} outdated files are deleted" in output
+
+    damaged = tiny / REMOTE.joinpath(*re.findall("^(..)(.*)", min(before.keys() - outdated))[0])
+    damaged.write_text("damaged")
+    assert not is_published(tiny, monkeypatch)
+    tool(tiny, "publish")
+    assert is_published(tiny, monkeypatch)
+
+
+def test_objects_of_a_model_taken_out_of_params_stay_until_prune(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool(tiny, "publish")
+    before = objects(tiny)
+    change({"grid.models": ["tiny_fresh"]})
+    assert "holds 24 of 24 results" in tool(tiny, "publish")
+    assert objects(tiny) == before
+    tool(tiny, "prune", "remove")
+    tool(tiny, "publish")
+    assert objects(tiny).keys() < before.keys()
+    assert is_published(tiny, monkeypatch)
+
+
+def test_nothing_is_deleted_where_a_result_is_lost(tiny: Path, change: Callable[..., None]) -> None:
+    """It is lost if neither the cache nor the remote has it whole."""
+    tool(tiny, "publish")
+    before = objects(tiny)
+    md5 = str(digests.of_file(tiny / "data/scores/tiny/0-0.json"))
+    (tiny / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).unlink()
+    assert "holds 28 of 28 results" in tool(tiny, "publish")
+    assert objects(tiny) == before
+    change({"synthesize.seed": 1})
+    dvc(tiny, "repro", "--single-item", "synthesize")
+    (tiny / REMOTE / md5[:2] / md5[2:]).write_text("damaged")
+    before = objects(tiny)
+    output = tool(tiny, "publish", status=1)
+    assert "1 of 28 results are neither in the cache nor in .dvc/results, such as data/scores/tiny/0-0.json" in output
+    assert "make repair" in output
+    assert objects(tiny) == before
+    tool(tiny, "repair")
+    assert "holds 28 of 28 results" in tool(tiny, "publish")
+
+
+def test_a_clone_without_models_trains_what_is_new_alone(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool(tiny, "publish")
+    git(tiny, "add", "--all")
+    git(tiny, "commit", "--quiet", "--message", "Small results")
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(tiny), str(clone))
+    output = dvc(clone, "pull", "--allow-missing")
+    assert not re.search("warning|error|missing|fail", output, re.IGNORECASE), output
+    assert small_results(clone) == small_results(tiny)
+    assert not list((clone / "models").rglob("*.keras"))
+    before = objects(clone)
+    assert "holds 28 of 28 results" in tool(clone, "publish")
+    assert objects(clone) == before
+    output = tool(clone, "verify", status=1)
+    assert "not on this machine: the results of 8 stages" in output  # download, split, noise (2), train (4)
+    assert "stages changed" not in output
+    assert ran(dvc(clone, "repro", "noise")) == {"download", "split", "noise@0", "noise@0.5"}
+    assert not ran(dvc(clone, "repro", "--allow-missing"))
+    assert not git(clone, "status", "--porcelain")
+
+    change_params(clone / "params.yaml", {"grid.models": ["tiny", "tiny_fresh", "tiny_decay"]})
+    assert "holds 28 of 32 results" in tool(clone, "publish")
+    new = {f"{stage}@tiny_decay-{scale}-0" for stage in ("train", "evaluate") for scale in ("0", "0.5")}
+    assert ran(dvc(clone, "repro", "--allow-missing")) == {"check", "summarize", "figures", *new}
+    for name in ("accuracy_by_scale", "curves", "transfer"):
+        old, extended = (set((folder / f"plots/{name}.csv").read_text().splitlines()) for folder in (tiny, clone))
+        assert old < extended
+    assert "holds 32 of 32 results" in tool(clone, "publish")
+    assert before.items() <= objects(clone).items()
+    assert is_published(clone, monkeypatch)
+
+
+def test_parallel_run_of_what_is_new_alone(tiny: Path, change: Callable[..., None]) -> None:
+    shutil.rmtree(tiny / "models")
+    shutil.rmtree(tiny / ".dvc/cache")
+    assert "FAILED" not in tool(tiny, "parallel", "--allow-missing", "--workers", "2")
+    assert not (tiny / "models").exists()
+    change({"grid.seeds": [0, 7]})
+    output = tool(tiny, "parallel", "--allow-missing", "--workers", "2", "train@tiny-0.5-7")
+    assert re.findall(r"^\d+/\d+ (\S+): \d+ s$", output, re.MULTILINE) == ["check", "train@tiny-0.5-7"]
+    assert [path.name for path in (tiny / "models").rglob("*.*")] == ["0.5-7.keras"]
+
+
+def test_scores_of_a_model_that_is_missing_and_was_another_one_are_not_kept(tiny: Path) -> None:
+    """As where a run has stopped between a training and its evaluation, and that was committed."""
+    shutil.rmtree(tiny / "models")
+    shutil.rmtree(tiny / ".dvc/cache")
+    lock = load_yaml(tiny / "dvc.lock")
+    for out in lock["stages"]["train@tiny-0-0"]["outs"]:
+        out["md5"] = "0" * 32
+    dump_yaml(tiny / "dvc.lock", lock)
+    output = tool(tiny, "parallel", "--allow-missing", "--workers", "1", "evaluate@tiny-0-0", status=1)
+    assert "these stages failed: evaluate@tiny-0-0" in output

@@ -1,0 +1,48 @@
+"""The digests that DVC gives to files and folders."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+
+from dvc.repo import Repo
+
+FOLDER = ".dir"  # ends the digest of a folder: that of the list of its files
+
+_listing = Lock()  # DVC's filter of ignored files is not made for several threads
+
+
+def of_bytes(content: bytes) -> str:
+    """Return the digest of bytes."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def of_file(path: Path) -> str | None:
+    """Return the digest of a file's bytes, None if it is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def of_folder(files: Mapping[str, str]) -> str:
+    """Return the digest of a folder with these files: path below it to digest."""
+    return of_bytes(file_list(files)) + FOLDER
+
+
+def file_list(files: Mapping[str, str]) -> bytes:
+    """Return the list of a folder's files in the form that DVC keeps in its cache."""
+    return json.dumps([{"md5": md5, "relpath": relative} for relative, md5 in sorted(files.items())]).encode()
+
+
+def contents(repo: Repo, folder: Path) -> dict[str, str]:
+    """Return the digest of every file in a folder by its path below it; files that ``.dvcignore`` names do not count.
+
+    Of a file, return its digest under "".
+    """
+    if folder.is_file():
+        return {"": str(of_file(folder))}
+    with _listing:
+        paths = [Path(path) for path in repo.dvcignore.find(repo.fs, str(folder.absolute()))]
+    return {path.relative_to(folder.absolute()).as_posix(): str(of_file(path)) for path in paths}

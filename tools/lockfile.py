@@ -1,0 +1,93 @@
+"""dvc.lock: its entries, a change of some of them, and the entry that DVC would write for a stage."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from dvc.stage import PipelineStage
+from dvc.utils.serialize import dump_yaml, load_yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
+from tools import digests
+
+LOCK_FILE = Path("dvc.lock")
+
+Entry = dict[str, Any]
+
+
+def readable(path: Path) -> bool:
+    """Return whether a lock file is one that DVC can read; one that is missing is an empty one."""
+    try:
+        if path.exists():
+            COMPILED_LOCKFILE_SCHEMA(load_yaml(path))
+    except Exception:  # DVC may raise anything for a damaged file
+        return False
+    return True
+
+
+def parse(text: bytes) -> dict[str, Entry]:
+    """Return the entries of a lock file by stage. Raises UserError if it is no YAML mapping."""
+    try:
+        data = YAML(typ="safe").load(text) or {}
+        return dict(data.get("stages") or {})
+    except (YAMLError, ValueError, AttributeError) as error:
+        raise UserError(f"{LOCK_FILE} cannot be read: {error}") from None
+
+
+def entries() -> dict[str, Entry]:
+    """Return the entries of dvc.lock by stage. Raises UserError if it is no YAML mapping."""
+    return parse(LOCK_FILE.read_bytes()) if LOCK_FILE.exists() else {}
+
+
+def change(replaced: Mapping[str, Entry], removed: Iterable[str] = ()) -> None:
+    """Replace and remove entries of dvc.lock; the others are written as DVC had written them.
+
+    Hold repository.exclusive() for it.
+    """
+    lock: dict[str, Any] = load_yaml(LOCK_FILE) if LOCK_FILE.exists() else {}
+    lock = {"schema": "2.0", **(lock or {})}
+    entries = lock.setdefault("stages", {})
+    entries.update(replaced)
+    for stage in removed:
+        entries.pop(stage, None)
+    with files.replacing(LOCK_FILE) as path:
+        dump_yaml(path, lock)
+
+
+def changed(stage: PipelineStage) -> bool:
+    """Return whether command, params or dependencies of a stage are not those of its entry in dvc.lock."""
+    current, entry = current_entry(stage), entries()[stage.name]
+    return any(current.get(part) != entry.get(part) for part in ("cmd", "params", "deps"))
+
+
+def current_entry(stage: PipelineStage, describe: Callable[[str], Entry] | None = None) -> Entry:
+    """Return the entry that DVC would write for a stage if its outputs were what stands in the workspace.
+
+    describe: as the function of this module does for a path, from what is known already.
+    """
+    entry: Entry = {"cmd": stage.cmd}
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            entry["params"] = {dep.def_path: {key: dep.read_params().get(key) for key in dep.params}}
+    for kind, items in (("deps", stage.deps), ("outs", stage.outs)):
+        paths = sorted(str(item.def_path) for item in items if not isinstance(item, ParamsDependency))
+        if paths:
+            entry[kind] = [describe(path) if describe else description(stage.repo, path) for path in paths]
+    return entry
+
+
+def description(repo: Repo, name: str) -> Entry:
+    """Return what an entry says of a file or folder; the digest is None if it is not there."""
+    path = Path(name)
+    if not path.is_dir():
+        size = path.stat().st_size if path.exists() else None
+        return {"path": name, "hash": "md5", "md5": digests.of_file(path), "size": size}
+    contents = digests.contents(repo, path)
+    size = sum((path / relative).stat().st_size for relative in contents)
+    return {"path": name, "hash": "md5", "md5": digests.of_folder(contents), "size": size, "nfiles": len(contents)}

@@ -1,0 +1,47 @@
+"""Recover from what a killed dvc leaves half-written: its list of paths in use, and dvc.lock."""
+
+import json
+import shutil
+import subprocess
+
+from dvc.lock import make_lock
+
+from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
+from tools import git, lockfile
+from tools.lockfile import LOCK_FILE
+from tools.repository import IN_USE
+
+
+def recover() -> None:
+    """Wait until no other dvc writes, then replace what cannot be read, and say so.
+
+    DVC writes both files in place: one that dies meanwhile leaves a part, and every later one refuses to start. Paths
+    in use are forgotten with the process that used them. dvc.lock becomes git's copy; what was run since comes back
+    from DVC's run cache, not by running it again. Raises UserError if dvc.lock holds a merge conflict.
+    """
+    IN_USE.parent.mkdir(parents=True, exist_ok=True)
+    with make_lock(str(IN_USE.with_name("lock")), wait=True), make_lock(f"{IN_USE}.lock", wait=True):
+        try:
+            json.loads(IN_USE.read_text() if IN_USE.exists() else "{}")
+        except ValueError:
+            IN_USE.unlink()
+            print(f"{IN_USE} was half-written, as a killed dvc leaves it: removed")
+        if not lockfile.readable(LOCK_FILE):
+            _replace_lock_file()
+
+
+def _replace_lock_file() -> None:
+    """Set an unreadable dvc.lock aside and put git's copy in its place, if git has one."""
+    unmerged = subprocess.run(["git", "ls-files", "--unmerged", LOCK_FILE], capture_output=True, check=False).stdout
+    if unmerged or b"<<<<<<<" in LOCK_FILE.read_bytes():
+        todo = f"take one side, as with 'git checkout --ours {LOCK_FILE}', then 'make repro'"
+        raise UserError(f"{LOCK_FILE} holds a merge conflict: {todo}")
+    copies = len(list(IN_USE.parent.glob("dvc.lock.*")))
+    aside = IN_USE.with_name(f"dvc.lock.{copies}")
+    shutil.copy2(LOCK_FILE, aside)
+    with files.replacing(LOCK_FILE) as path:
+        path.write_bytes(git.read(LOCK_FILE) or b"schema: '2.0'\n")
+        if not lockfile.readable(path):
+            path.write_text("schema: '2.0'\n")
+    print(f"{LOCK_FILE} could not be read and is {aside} now: git's copy, if there is one, stands in its place")

@@ -1,0 +1,70 @@
+"""The DVC repository of the working folder: opened, its stages in order, and held so that nothing else runs."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import psutil
+from dvc.lock import make_lock
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+
+from noisy_mnist.core.errors import UserError
+from noisy_mnist.core.stage import LOCKS
+from tools import lockfile
+
+IN_USE = Path(".dvc/tmp/rwlock")  # DVC's list of paths in use
+
+
+def open_repo() -> Repo:
+    """Return the repository, which waits for locks that another dvc holds.
+
+    Raises UserError if DVC cannot read what belongs to it.
+    """
+    try:
+        repo = Repo(".", _wait_for_lock=True)
+        _ = repo.index.stages
+    except Exception as error:  # DVC may raise anything for damaged files
+        readable = lockfile.readable(lockfile.LOCK_FILE)
+        hint = "" if readable else f". 'make repair' replaces an unreadable {lockfile.LOCK_FILE}"
+        raise UserError(f"dvc cannot read the project: {error}{hint}") from None
+    return repo
+
+
+def stages(repo: Repo) -> list[PipelineStage]:
+    """Return all stages of the graph, each after those it depends on."""
+    graph = repo.index.graph
+    return list(TopologicalSorter({stage: list(graph.successors(stage)) for stage in graph}).static_order())
+
+
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """Hold DVC's lock and those of all stages.
+
+    Raises UserError if a stage is running: DVC releases its own lock then.
+    """
+    LOCKS.mkdir(parents=True, exist_ok=True)
+    with make_lock(".dvc/tmp/lock", wait=True), ExitStack() as held:
+        if owner := _running_stage():
+            raise UserError(f"process {owner} is running a stage: wait until it ends; nothing was changed")
+        for path in LOCKS.iterdir():
+            lock = held.enter_context(path.open())
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"stage '{path.name}' is running: wait until it ends; nothing was changed") from None
+        yield
+
+
+def _running_stage() -> int | None:
+    """Return a living process that DVC's list of paths in use names, None if there is none.
+
+    A dvc that runs a stage stands there, from before the stage has taken its own lock.
+    """
+    uses = json.loads(IN_USE.read_text()) if IN_USE.exists() else {}
+    readers = [reader for by_path in uses.get("read", {}).values() for reader in by_path]
+    users = [*uses.get("write", {}).values(), *readers]
+    return next((user["pid"] for user in users if psutil.pid_exists(user["pid"])), None)

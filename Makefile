@@ -17,14 +17,11 @@ setup: .venv/installed  ## Install everything from requirements.lock into .venv
 	python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	touch $@
 
-quickstart: setup  ## Run the real graph on a small offline data set, in quickstart/, in a few minutes
-	python -m tools.quickstart
+quickstart: setup  ## Run a small grid of the real graph, offline, in quickstart/; DATASET=mnist on the real images
+	python -m tools.quickstart $(DATASET)
 
-repro: setup  ## Run the full study on MNIST: dvc repro, waiting for locks and recovering from a killed run
-	python -m tools.repro
-
-repro-parallel: setup  ## Run the full study with a stage on each core; ARGS="--scheduler tcp://..." on other machines
-	python -m tools.parallel $(ARGS)
+repro: setup  ## Run what has changed, as dvc repro does, on all cores; ARGS="--scheduler tcp://..." on a cluster
+	python -m tools.repro $(ARGS)
 
 publish: setup  ## Put the small results into .dvc/results, where git keeps them and 'dvc pull' finds them
 	python -m tools.publish
@@ -56,4 +53,4 @@ lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
 audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
 	pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-.PHONY: audit bench help setup quickstart repro repro-parallel publish plots verify repair prune test check lock
+.PHONY: audit bench help setup quickstart repro publish plots verify repair prune test check lock

@@ -34,7 +34,7 @@ def many() -> Iterator[Results]:
 
 def parallel(workers: int) -> list[str]:
     """Return the command that runs a graph on a number of workers."""
-    return [sys.executable, "-m", "tools.parallel", "--workers", str(workers)]
+    return [sys.executable, "-m", "tools.repro", "--workers", str(workers)]
 
 
 def real(arguments: Sequence[str]) -> float:

@@ -115,7 +115,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
             workspace.create(folder, TINY)
-            dvc(folder, "repro")
+            tool(folder, "repro")
             git(folder, "add", "--all")
             git(folder, "commit", "--quiet", "--message", "Tiny graph")
             git(folder, "branch", "--move", "main")

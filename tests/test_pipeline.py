@@ -102,7 +102,7 @@ def test_declared_dependencies_are_enough(finished: Path, tmp_path: Path, stage:
         assert (tmp_path / Path(out.fs_path).relative_to(finished)).exists()
 
 
-def test_forced_second_run_leaves_the_lock_file_as_it_was(tiny: Path) -> None:
+def test_forced_run_of_dvc_leaves_the_lock_file_as_the_engine_wrote_it(tiny: Path) -> None:
     before = (tiny / "dvc.lock").read_bytes()
     results = contents(tiny / "plots") | contents(tiny / "metrics")
     assert not list(tiny.glob("checkpoints/**/*.npz"))  # or nothing would be trained again

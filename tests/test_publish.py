@@ -147,11 +147,11 @@ def test_a_clone_without_models_trains_what_is_new_alone(
 def test_parallel_run_of_what_is_new_alone(tiny: Path, change: Callable[..., None]) -> None:
     shutil.rmtree(tiny / "models")
     shutil.rmtree(tiny / ".dvc/cache")
-    assert "FAILED" not in tool(tiny, "parallel", "--allow-missing", "--workers", "2")
+    assert "FAILED" not in tool(tiny, "repro", "--allow-missing", "--workers", "2")
     assert not (tiny / "models").exists()
     change({"grid.seeds": [0, 7]})
-    output = tool(tiny, "parallel", "--allow-missing", "--workers", "2", "train@tiny-0.5-7")
-    assert re.findall(r"^\d+/\d+ (\S+): \d+ s$", output, re.MULTILINE) == ["check", "train@tiny-0.5-7"]
+    output = tool(tiny, "repro", "--allow-missing", "--workers", "2", "train@tiny-0.5-7")
+    assert re.findall(r"^\d+/\d+ (\S+): \d+ s, \d+ to go$", output, re.MULTILINE) == ["check", "train@tiny-0.5-7"]
     assert [path.name for path in (tiny / "models").rglob("*.*")] == ["0.5-7.keras"]
 
 
@@ -163,5 +163,5 @@ def test_scores_of_a_model_that_is_missing_and_was_another_one_are_not_kept(tiny
     for out in lock["stages"]["train@tiny-0-0"]["outs"]:
         out["md5"] = "0" * 32
     dump_yaml(tiny / "dvc.lock", lock)
-    output = tool(tiny, "parallel", "--allow-missing", "--workers", "1", "evaluate@tiny-0-0", status=1)
+    output = tool(tiny, "repro", "--allow-missing", "--workers", "1", "evaluate@tiny-0-0", status=1)
     assert "these stages failed: evaluate@tiny-0-0" in output

@@ -4,13 +4,11 @@ import json
 import shutil
 import subprocess
 
-from dvc.lock import make_lock
-
 from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
 from tools import git, lockfile
 from tools.lockfile import LOCK_FILE
-from tools.repository import IN_USE
+from tools.repository import IN_USE, dvc_lock
 
 
 def recover() -> None:
@@ -21,7 +19,7 @@ def recover() -> None:
     from DVC's run cache, not by running it again. Raises UserError if dvc.lock holds a merge conflict.
     """
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
-    with make_lock(str(IN_USE.with_name("lock")), wait=True), make_lock(f"{IN_USE}.lock", wait=True):
+    with dvc_lock("lock"), dvc_lock("rwlock.lock"):
         try:
             json.loads(IN_USE.read_text() if IN_USE.exists() else "{}")
         except ValueError:

@@ -8,7 +8,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import psutil
-from dvc.lock import make_lock
+from dvc.config import Config
+from dvc.lock import LockBase, make_lock
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
@@ -34,6 +35,12 @@ def open_repo() -> Repo:
     return repo
 
 
+def dvc_lock(name: str) -> LockBase:
+    """Return a lock of DVC, ``lock`` or ``rwlock.lock``, of the kind that its settings ask for; it waits."""
+    hardlink = Config(dvc_dir=".dvc")["core"].get("hardlink_lock", False)
+    return make_lock(f".dvc/tmp/{name}", tmp_dir=".dvc/tmp", hardlink_lock=hardlink, wait=True)
+
+
 def stages(repo: Repo) -> list[PipelineStage]:
     """Return all stages of the graph, each after those it depends on."""
     graph = repo.index.graph
@@ -47,7 +54,7 @@ def exclusive() -> Iterator[None]:
     Raises UserError if a stage is running: DVC releases its own lock then.
     """
     LOCKS.mkdir(parents=True, exist_ok=True)
-    with make_lock(".dvc/tmp/lock", wait=True), ExitStack() as held:
+    with dvc_lock("lock"), ExitStack() as held:
         if owner := _running_stage():
             raise UserError(f"process {owner} is running a stage: wait until it ends; nothing was changed")
         for path in LOCKS.iterdir():

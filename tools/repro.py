@@ -1,33 +1,93 @@
-"""Run the study: recover from a killed run, check params.yaml, then ``dvc repro``, waiting for the locks of others."""
+"""Run the study on all cores: ``dvc repro``, with the stages that do not depend on each other side by side."""
 
+import argparse
+import logging
 import shutil
 import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+
+from tqdm import tqdm
 
 from noisy_mnist import study
 from noisy_mnist.core.errors import UserError
-from tools.command import call, run
+from tools import pools
+from tools.command import run
+from tools.engine import Engine, Outcome, Pool
+from tools.planner import Planner
 from tools.recover import recover
+from tools.repository import open_repo
 
 # Below this many bytes a failure is most likely due to a full disk, whatever the programs that met it say.
 NEARLY_FULL = 200 * 10**6
 
 
-def main(*targets: str) -> None:
-    """Run all stages, or those the targets need, that params, code or data have changed since they last ran.
+def main(*arguments: str) -> int:
+    """Run all stages that params, code or data have changed since they last ran, or those that targets need.
 
-    Raises UserError if dvc fails: a second run resumes where this one ended.
+    Raises UserError that names the stages which failed, when all that does not depend on them has run.
     """
+    options = parsed(arguments)
     recover()
-    study.check()
-    try:
-        call(["dvc", "--wait-for-lock", "repro", *targets])
-    except KeyboardInterrupt:
-        print("interrupted: run it again to resume", file=sys.stderr)
-        raise
-    except UserError as error:
+    threads = study.check().compute.threads
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # what it does for each stage is said in a line of its own
+    with ExitStack() as stack:
+        repo = stack.enter_context(open_repo())
+        stack.enter_context(repo.scm_context(quiet=True))
+        planner = stack.enter_context(Planner(repo, options.targets, options.allow_missing))
+        bar = stack.enter_context(tqdm(disable=None, unit="stage"))  # None: only in a terminal
+
+        def show(line: str) -> None:
+            """Print a line above the bar."""
+            tqdm.write(line)
+            sys.stdout.flush()
+            bar.n, bar.total = len(engine.outcome.ran), len(engine.outcome.ran | engine.to_run)
+            bar.refresh()
+
+        engine = Engine(planner, stack.enter_context(pool(options, threads)), threads, show)
+        if not engine.to_run:
+            print("nothing has changed since the last run")
+            return 0
+        outcome = engine.run()
+    return status(outcome)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what the command-line arguments say."""
+    parser = argparse.ArgumentParser(prog="repro", description=str(main.__doc__).partition("\n")[0])
+    parser.add_argument("targets", nargs="*", help="stages to run, with what they need; all if none is given")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--workers", type=int, help="stages to run at once here (default: as cores and memory allow)")
+    place.add_argument("--scheduler", help="address of a Dask scheduler whose workers share this folder")
+    parser.add_argument("--allow-missing", action="store_true", help="run no stage because of missing files alone")
+    options = parser.parse_args(arguments)
+    if options.workers is not None and options.workers < 1:
+        parser.error(f"--workers: expected 1 or more, found {options.workers}")
+    return options
+
+
+def pool(options: argparse.Namespace, threads: int) -> AbstractContextManager[Pool]:
+    """Return where stages run."""
+    if options.scheduler:
+        return pools.cluster(options.scheduler)
+    return nullcontext(pools.Threads(options.workers or pools.workers_here(threads)))
+
+
+def status(outcome: Outcome) -> int:
+    """Return the exit status of a run that was not interrupted, or was. Raises UserError if a stage failed."""
+    if outcome.failed:
+        waiting = f" {len(outcome.left_out)} more depend on them and did not run." if outcome.left_out else ""
+        lines = "\n".join(f"{name}: {why}" for name, why in outcome.failed.items())
         free = shutil.disk_usage(".").free
-        full = f"Only {free / 1e6:.0f} MB are free on this disk: make room and run it again to resume"
-        raise UserError(f"{error}. {full if free < NEARLY_FULL else 'Run it again to resume'}") from None
+        full = f"\nOnly {free / 1e6:.0f} MB are free on this disk: make room" if free < NEARLY_FULL else ""
+        raise UserError(
+            f"these stages failed: {', '.join(outcome.failed)}.{waiting} The rest has run.\n{lines}{full}\n"
+            "Run the same command again to resume"
+        )
+    if outcome.interrupted:
+        print("interrupted; what has run is kept: run it again to resume")
+        return 130
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,378 @@
+"""The graph by ``make repro``: the entries of ``dvc repro``, on threads and on a Dask cluster, also when parts fail."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing import forkserver
+from pathlib import Path
+
+import psutil
+import pytest
+from dvc.lock import make_lock
+from dvc.repo import Repo
+from dvc.utils.serialize import dump_yaml, load_yaml
+
+from tests.conftest import dvc, git, program_environment, ran, tool
+from tests.test_interruptions import lock_entries, results, start, until
+from tools import pools, warm_start, worker
+from tools.planner import PathsInUse
+from tools.worker import Command
+
+REPRO = [sys.executable, "-m", "tools.repro"]
+
+
+class Cluster:
+    """A scheduler and its workers, each a process started in a folder."""
+
+    def __init__(self, folder: Path, workspace: Path) -> None:
+        """Start the scheduler in a workspace; folder: an empty one, for logs."""
+        self.folder, self.workspace = folder, workspace
+        contact = folder / "scheduler.json"
+        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(contact)]
+        self.processes = [self._start("scheduler", *options)]
+        until(contact.exists)
+        until(lambda: contact.read_text().strip().endswith("}"))
+        self.address = json.loads(contact.read_text())["address"]
+
+    def _start(self, kind: str, *options: str) -> psutil.Popen:
+        log = self.folder / f"{kind}-{time.time_ns()}.log"
+        return start(self.workspace, log, [sys.executable, "-m", "distributed.cli.dask_" + kind, *options])
+
+    def add_worker(self) -> psutil.Popen:
+        """Start a worker, without a nanny that would start it anew when it is killed."""
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(self.folder)]
+        self.processes.append(self._start("worker", self.address, *options))
+        return self.processes[-1]
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in reversed(self.processes):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tiny: Path, tmp_path: Path) -> Iterator[Cluster]:
+    (tmp_path / "cluster").mkdir()
+    cluster = Cluster(tmp_path / "cluster", tiny)
+    yield cluster
+    cluster.stop()
+
+
+def lose(folder: Path, *kinds: str) -> None:
+    """Make it so that no stage of these kinds has ever run, as far as DVC knows."""
+    shutil.rmtree(folder / ".dvc/cache/runs")
+    lock = load_yaml(folder / "dvc.lock")
+    lost = [name for name in lock["stages"] if name.partition("@")[0] in kinds]
+    outputs = [out["path"] for name in lost for out in lock["stages"].pop(name)["outs"]]
+    dump_yaml(folder / "dvc.lock", lock)
+    for path in outputs:
+        (folder / path).unlink()
+
+
+def in_progress(folder: Path, kind: str = "") -> dict[str, psutil.Process]:
+    """Return the processes of running stages of a kind by stage: those that hold its lock, forks too."""
+    found = {}
+    for path in (folder / ".dvc/tmp/stages").glob(f"{kind}*"):
+        with path.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with suppress(ValueError, psutil.NoSuchProcess):  # it has just begun, or ended
+                    found[path.name] = psutil.Process(int(lock.read()))
+    return found
+
+
+def shown(output: str) -> set[str]:
+    """Return the stages that a run says have ended well."""
+    return set(re.findall(r"^\d+/\d+ (\S+): (?:\d+ s|from the run cache), \d+ to go$", output, re.MULTILINE))
+
+
+def test_dvc_finds_nothing_to_do_after_it(finished: Path) -> None:
+    """That both ways give the same entries, byte for byte, shows a forced run of dvc in test_pipeline."""
+    assert not ran(dvc(finished, "repro", "--dry"))
+    assert "up to date" in dvc(finished, "status")
+    assert "nothing has changed" in tool(finished, "repro")
+
+
+def test_what_was_run_before_is_not_run_again(tiny: Path, change: Callable[..., None]) -> None:
+    """As with dvc: a value changed and changed back comes from the run cache; targets run with what they need."""
+    change({"models.tiny.epochs": 1})
+    assert shown(tool(tiny, "repro", "evaluate@tiny-0-0")) == {"check", "train@tiny-0-0", "evaluate@tiny-0-0"}
+    change({"models.tiny.epochs": 2})
+    output = tool(tiny, "repro")
+    assert "train@tiny-0-0: from the run cache" in output
+    assert not git(tiny, "diff", "--stat", "dvc.lock")
+    assert not ran(dvc(tiny, "repro"))
+
+
+def test_an_unchanged_output_reruns_nothing_after_it(tiny: Path) -> None:
+    with (tiny / "noisy_mnist/reporting/summary.py").open("a") as file:
+        file.write("# edited\n")
+    assert shown(tool(tiny, "repro")) == {"check", "summarize", "figures"}  # both import the layer
+    with (tiny / "stages/noise.py").open("a") as file:
+        file.write("# edited\n")
+    assert shown(tool(tiny, "repro")) == {"noise@0", "noise@0.5"}
+
+
+def test_a_fork_gives_the_bytes_of_a_process_of_its_own(tiny: Path) -> None:
+    """With no fork server there is one process a stage; checkpoints of one kind are good for the other."""
+    files = results(tiny)
+    lose(tiny, "train", "weight_decay")
+    assert "Running" not in tool(tiny, "repro", "--workers", "1")
+    assert results(tiny) == files
+    lose(tiny, "train", "weight_decay")
+    shutil.rmtree(tiny / "checkpoints", ignore_errors=True)
+    with (tiny / "tools/worker.py").open("a") as file:
+        file.write('\n\ndef warm_up() -> None:\n    """Have no fork server."""\n')
+    tool(tiny, "repro", "--workers", "1")
+    assert results(tiny) == files
+
+
+def test_a_fork_server_has_the_library_as_it_is_or_is_not_used(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tiny)
+    monkeypatch.setenv("PYTHONPATH", str(tiny))
+    monkeypatch.setattr(worker, "_server", warm_start.ForkServer())
+    assert worker._server
+    assert worker._server.ready(60)
+    log = tmp_path / "log"
+    score = Command("evaluate", "python -m stages.evaluate tiny 0.5 0", program_environment(), log, tensorflow=True)
+    assert worker.run(score).status == 0
+    wrong = replace(score, command="python -m stages.evaluate nothing 0.5 0")
+    ending = worker.run(wrong)
+    assert ending.status == 1
+    assert "models/nothing/0.5-0.keras not found" in ending.last
+
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    assert worker.run(score).status == 0  # by another server, or a process of its own
+
+    (tiny / "noisy_mnist/data/noise.py").touch()
+    assert not worker._server.ready(60)
+    assert worker.run(score).status == 0
+
+
+def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, change: Callable[..., None]) -> None:
+    change({"synthesize.seed": 1})
+    with (tiny / "stages/posterior.py").open("a") as file:
+        file.write("\nraise SystemExit('the lamp went out')\n")
+    output = tool(tiny, "repro", "--workers", "2", status=1)
+    failed = re.search(r"these stages failed: (.+?)\. (\d+) more depend on them", output)
+    assert failed
+    assert set(failed[1].split(", ")) == {"posterior@0", "posterior@0.5"}
+    assert failed[2] == "2"  # summarize and figures
+    assert "the lamp went out" in output
+    assert "Traceback" not in output
+    git(tiny, "checkout", "stages")
+    assert ran(dvc(tiny, "repro")) == {"summarize", "figures"}
+
+
+def test_a_stage_without_its_output_fails(tiny: Path) -> None:
+    (tiny / "stages/figures.py").write_text("")
+    output = tool(tiny, "repro", status=1)
+    assert "these stages failed: figures." in output
+    assert "Traceback" not in output
+
+
+def test_a_killed_run_loses_no_finished_stage(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
+    """Even if dvc.lock was not written since: the run cache has them, and its running stages end with it."""
+    change({"models.tiny.epochs": 1, "models.tiny_fresh.epochs": 1000})
+    before = (tiny / "dvc.lock").read_bytes()
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "--workers", "2", "train"])
+    until(lambda: {"train@tiny-0-0", "train@tiny-0.5-0"} <= shown(log.read_text()))
+    until(lambda: in_progress(tiny, "train tiny_fresh"))
+    run.kill()
+    run.wait()
+    until(lambda: not in_progress(tiny))
+    change({"models.tiny_fresh.epochs": 2})
+    (tiny / "dvc.lock").write_bytes(before)
+    output = dvc(tiny, "repro", "train")
+    assert not ran(output)
+    assert output.count("is cached - skipping run") == 2
+
+
+def test_ctrl_c_keeps_what_has_ended_and_tells_what_is_running(
+    tiny: Path, change: Callable[..., None], tmp_path: Path
+) -> None:
+    change({"models.tiny.epochs": 1, "models.tiny_fresh.epochs": 1000})
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "--workers", "2", "train"])
+    until(lambda: {"train@tiny-0-0", "train@tiny-0.5-0"} <= shown(log.read_text()))
+    until(lambda: any("epoch 2/" in path.read_text() for path in (tiny / ".dvc/tmp/logs").glob("train@tiny_fresh*")))
+    os.killpg(run.pid, signal.SIGINT)
+    until(lambda: run.poll() is not None or in_progress(tiny))
+    for stage in in_progress(tiny).values():  # TensorFlow may have swallowed it, while it freed what it traced
+        time.sleep(5)
+        stage.send_signal(signal.SIGINT)
+    assert run.wait() == 130
+    assert not in_progress(tiny)
+    assert "run it again to resume" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    change({"models.tiny_fresh.epochs": 2})
+    assert not ran(dvc(tiny, "repro", "--dry", "evaluate@tiny-0-0")) & {"train@tiny-0-0"}
+
+
+def test_a_paused_run_goes_on(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
+    change({"models.tiny.epochs": 20})
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "--workers", "2", "train"])
+    until(lambda: in_progress(tiny, "train tiny"))
+    paused = [run, *run.children(recursive=True)]
+    for process in paused:
+        process.suspend()
+    time.sleep(20)
+    for process in paused:
+        process.resume()
+    assert run.wait() == 0, log.read_text()
+
+
+def test_a_stage_that_runs_already_is_waited_for(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
+    """Such as one that outlived the run which started it."""
+    change({"models.tiny.epochs": 300})
+    twin = start(tiny, tmp_path / "twin", [sys.executable, "-m", "stages.train", "tiny", "0.5", "0"])
+    until(lambda: "epoch 1/" in (tmp_path / "twin").read_text())
+    output = tool(tiny, "repro", "train@tiny-0.5-0")
+    assert twin.wait() == 0
+    assert output.count("train@tiny-0.5-0 waits for another process") == 1
+    assert "train@tiny-0.5-0" in shown(output)
+
+
+def test_another_dvc_may_look_and_run_meanwhile(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
+    """DVC's lock is free while stages run, its list names their paths, and entries of others stay in dvc.lock."""
+    change({"models.tiny.epochs": 300, "synthesize.seed": 1})
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "train@tiny-0.5-0"])
+    until(lambda: in_progress(tiny, "train"))
+    assert "synthesize" in dvc(tiny, "status", "synthesize")
+    assert "is busy, it is being blocked by" in dvc(tiny, "repro", "train@tiny-0.5-0", status=255)
+    assert "synthesize" in ran(dvc(tiny, "repro", "synthesize"))
+    assert run.poll() is None
+    assert run.wait() == 0, log.read_text()
+    assert not ran(dvc(tiny, "repro", "synthesize", "train@tiny-0.5-0"))
+
+
+def test_paths_are_in_use_until_the_last_stage_has_ended(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny)
+    with Repo() as repo:
+        stages = {stage.name: stage for stage in repo.index.stages}
+        one, other = stages["train@tiny-0-0"], stages["train@tiny-0.5-0"]
+        paths = PathsInUse(repo)
+        paths.take(one)
+        paths.take(other)
+        in_use = json.loads((tiny / ".dvc/tmp/rwlock").read_text())
+        paths.release(one)
+        after = json.loads((tiny / ".dvc/tmp/rwlock").read_text())
+        assert str(tiny / "data/clean") in in_use["read"].keys() & after["read"].keys()
+        assert str(tiny / "models/tiny/0-0.keras") in in_use["write"].keys() - after["write"].keys()
+        paths.release(other)
+    assert json.loads((tiny / ".dvc/tmp/rwlock").read_text()) == {}
+
+
+@pytest.mark.parametrize("hardlink", [False, True])
+def test_the_lock_of_another_dvc_is_waited_for(tiny: Path, tmp_path: Path, hardlink: bool) -> None:
+    """Of either kind that dvc's settings know."""
+    dvc(tiny, "config", "core.hardlink_lock", str(hardlink).lower())
+    for lock in tiny.glob(".dvc/tmp/*lock"):
+        lock.unlink()  # of the other kind
+    log = tmp_path / "log"
+    (tiny / "stages/noise.py").open("a").write("# edited\n")
+    with make_lock(str(tiny / ".dvc/tmp/lock"), tmp_dir=str(tiny / ".dvc/tmp"), hardlink_lock=hardlink):
+        run = start(tiny, log, [*REPRO, "noise"])
+        time.sleep(10)
+        assert run.poll() is None
+        assert not shown(log.read_text())
+    assert run.wait() == 0, log.read_text()
+    assert shown(log.read_text()) == {"noise@0", "noise@0.5"}
+
+
+def test_workers_of_a_cluster_give_the_entries_of_a_serial_run(tiny: Path, cluster: Cluster, tmp_path: Path) -> None:
+    """One worker is killed while its training runs: that runs again elsewhere."""
+    expected, files = lock_entries(tiny), results(tiny)
+    lose(tiny, "train", "posterior")
+    workers = [cluster.add_worker() for _ in range(2)]
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "--scheduler", cluster.address])
+    until(lambda: in_progress(tiny, "train"))
+    (training, *_) = in_progress(tiny, "train").values()
+    (victim,) = [worker for worker in workers if worker.pid in {parent.pid for parent in training.parents()}]
+    victim.kill()
+    assert run.wait() == 0, log.read_text()
+    assert lock_entries(tiny) == expected
+    assert results(tiny) == files
+    assert "are what dvc.lock says" in tool(tiny, "verify")
+    assert sum(name.startswith("train@") for name in shown(log.read_text())) == 4
+    assert not ran(dvc(tiny, "repro"))
+
+
+def test_a_lost_scheduler_gets_a_message(
+    tiny: Path, cluster: Cluster, change: Callable[..., None], tmp_path: Path
+) -> None:
+    change({"models.tiny.epochs": 300})
+    cluster.add_worker()
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "--scheduler", cluster.address, "train"])
+    until(lambda: in_progress(tiny, "train"))
+    cluster.processes[0].kill()
+    assert run.wait() == 1
+    assert "the scheduler has ended" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_scheduler_that_does_not_know_the_project_gets_a_message(
+    tiny: Path, change: Callable[..., None], tmp_path: Path
+) -> None:
+    change({"synthesize.seed": 1})
+    (tmp_path / "elsewhere").mkdir()
+    cluster = Cluster(tmp_path / "elsewhere", tmp_path)
+    cluster.add_worker()
+    output = tool(tiny, "repro", "--scheduler", cluster.address, "check", status=1)
+    cluster.stop()
+    assert "start scheduler and workers in the project's folder" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--workers", "0"], "expected 1 or more, found 0"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "found no Dask scheduler at tcp://127.0.0.1:1"),
+        (["--scheduler", "nonsense"], "found no Dask scheduler at nonsense"),
+        (["no_such_stage"], "no_such_stage"),
+    ],
+)
+def test_mistakes_get_a_message(tiny: Path, change: Callable[..., None], arguments: list[str], part: str) -> None:
+    change({"synthesize.seed": 1})
+    output = tool(tiny, "repro", *arguments, status=2 if "expected" in part else 1)
+    assert part in output
+    assert "Traceback" not in output
+
+
+def test_without_dask_everything_but_a_cluster_works(tiny: Path, change: Callable[..., None]) -> None:
+    change({"figures.digits": 3})
+    (tiny / "distributed.py").write_text("raise ImportError('not installed')")
+    assert "pip install" in tool(tiny, "repro", "--scheduler", "tcp://127.0.0.1:1", status=1)
+    assert shown(tool(tiny, "repro")) == {"check", "figures"}
+
+
+def test_free_memory_is_the_machines_and_the_cgroups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pools, "CGROUP", tmp_path)
+    free = psutil.virtual_memory().available
+    assert pools.free_memory() == pytest.approx(free, rel=0.2)
+    (tmp_path / "memory.current").write_text("1000000000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert pools.free_memory() == pytest.approx(free, rel=0.2)
+    (tmp_path / "memory.max").write_text("2300000000\n")
+    assert pools.free_memory() == 1_300_000_000
+    assert pools.workers_here(1) == 1
+    (tmp_path / "memory.max").write_text("1000000001\n")
+    assert pools.workers_here(1) == 1

@@ -1,0 +1,198 @@
+"""Run the stages that have changed side by side, each when all that it depends on has run."""
+
+import re
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import Any, Protocol
+
+from dvc.exceptions import DvcException
+
+from noisy_mnist.core.errors import UserError
+from tools.planner import BusyError, Planner
+from tools.worker import Command, Ending
+
+# What a stage says when it is already running: such as one that outlived the worker that started it.
+TWIN = re.compile(r"another run of this stage is in progress")
+# Between two looks at what is in the way, at workers that have come, and at dvc.lock to be written.
+SECONDS_BETWEEN_LOOKS = 1
+LOST = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
+
+
+class Pool(Protocol):
+    """What runs commands side by side."""
+
+    def capacity(self) -> int:
+        """Return how many commands can run at once, at least 1."""
+
+    def submit(self, command: Command) -> Future[Ending]:
+        """Start a command."""
+
+    def interrupt(self) -> None:
+        """Tell all commands to end, as Ctrl-C does."""
+
+
+@dataclass
+class Outcome:
+    """What has become of the stages."""
+
+    ran: set[str] = field(default_factory=set)
+    failed: dict[str, str] = field(default_factory=dict)  # why, by stage
+    left_out: set[str] = field(default_factory=set)  # those that depend on failed ones
+    interrupted: bool = False
+
+
+class Engine:
+    """One run of a planner's stages on a pool."""
+
+    def __init__(self, planner: Planner, pool: Pool, threads: int, show: Callable[[str], None]) -> None:
+        """Find what has changed.
+
+        threads: of one numerical operation. show: called with a line for each stage that has ended or waits.
+        """
+        self.planner, self.pool, self.threads, self.show = planner, pool, threads, show
+        self.outcome = Outcome()
+        # Those that DVC would run now; to them come those that depend on an output with other bytes.
+        self.to_run = {name for name in planner.after if planner.changed(name)}
+        self._order = TopologicalSorter(planner.after)
+        self._ready = deque[str]()
+        self._waiting = dict[str, str]()  # what is in the way, by stage
+        self._running = dict[Future[Ending], str]()
+        self.ended = 0
+        self._told = False
+
+    def run(self) -> Outcome:
+        """Run all, and return what has become of them.
+
+        After Ctrl-C what is running is told to end, and what has ended well is kept. A second one ends the run at once.
+        """
+        self._order.prepare()
+        with self._ctrl_c_noted():
+            while self._order.is_active():
+                if self.outcome.interrupted and not self._stop():
+                    break
+                self._queue()
+                while self._ready and len(self._running) < self.pool.capacity() and not self.outcome.interrupted:
+                    self._start(self._ready.popleft())
+                if self._running or self._waiting:
+                    self._look()
+                self.planner.write_now_and_then()
+        return self.outcome
+
+    def _stop(self) -> bool:
+        """Tell what is running to end, once; return whether any is."""
+        if self._running and not self._told:
+            self.show(f"interrupted: waiting for {len(self._running)} running stages to end")
+            self.pool.interrupt()
+            self._told = True
+        return bool(self._running)
+
+    def _queue(self) -> None:
+        """Sort out the stages whose dependencies have run."""
+        while names := self._order.get_ready():
+            for name in names:
+                if self.planner.after[name] & (self.outcome.failed.keys() | self.outcome.left_out):
+                    self.outcome.left_out.add(name)
+                elif name in self.to_run:
+                    self._ready.append(name)
+                    continue
+                self._done(name)
+
+    def _start(self, name: str) -> None:
+        """Start a stage, unless DVC finds that it need not run, or its outputs in the run cache."""
+        try:
+            if not self.planner.changed(name):
+                self._done(name)
+            elif self.planner.prepare(name):
+                command = self.planner.command(name, self.threads)
+                self._running[self.pool.submit(command)] = name
+                self._waiting.pop(name, None)
+            else:
+                self._record(name, "from the run cache")
+        except BusyError as error:
+            self._wait(name, str(error))
+        except (DvcException, OSError) as error:
+            self._fail(name, str(error))
+
+    def _look(self) -> None:
+        """Wait for stages to end, but not for long."""
+        if self._running:
+            ended = wait(self._running, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).done
+        else:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            ended = set()
+        for future in ended:
+            self._end(self._running.pop(future), future)
+        if not ended:
+            self._ready.extend(self._waiting.keys() - set(self._ready))
+
+    def _end(self, name: str, future: Future[Ending]) -> None:
+        """Take note of how a command has ended."""
+        try:
+            ending = future.result()
+        except CancelledError:
+            raise UserError(LOST) from None
+        except Exception as error:  # Dask raises several kinds, among others for a command whose workers have died
+            problem = f"Dask gave it up ({type(error).__name__}: {error})"
+            ending = Ending(1, 0, f"{problem}: start scheduler and workers in the project's folder")
+        if not ending.status:
+            self._record(name, f"{ending.seconds:.0f} s")
+            return
+        self.planner.give_up(name)
+        if TWIN.search(ending.last):
+            self._wait(name, ending.last)
+        elif not self.outcome.interrupted:
+            log = self.planner.command(name, self.threads).log
+            self._fail(name, f"ended with status {ending.status}. Its log is {log}, which ends with\n{ending.last}")
+
+    def _record(self, name: str, how: str) -> None:
+        """Let DVC record a stage whose outputs are here."""
+        try:
+            changed = self.planner.record(name)
+        except (DvcException, OSError) as error:
+            self._fail(name, str(error))
+            return
+        if changed:
+            self.to_run |= {other for other, needed in self.planner.after.items() if name in needed}
+        self.outcome.ran.add(name)
+        self._done(name, how)
+
+    def _fail(self, name: str, why: str) -> None:
+        """Take note of a stage that has failed."""
+        self.outcome.failed[name] = why
+        self._done(name, "FAILED")
+
+    def _wait(self, name: str, why: str) -> None:
+        """Try a stage again later, and say once what is in the way: a person may have to end it."""
+        if name not in self._waiting:
+            self.show(f"{name} waits for another process: {why}")
+        self._waiting[name] = why
+
+    def _done(self, name: str, how: str = "") -> None:
+        """Let the stages that depend on this one come, and say how it went if it ran."""
+        self._waiting.pop(name, None)
+        self._order.done(name)
+        self.to_run.discard(name)
+        self.ended += 1
+        if how:
+            left = f"{len(self.to_run)} to go"
+            self.show(f"{self.ended}/{len(self.planner.after)} {name}: {how}, {left}")
+
+    @contextmanager
+    def _ctrl_c_noted(self) -> Iterator[None]:
+        """Note the first Ctrl-C instead of raising an error wherever it comes; what DVC writes is never cut short."""
+
+        def note(*_: Any) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self.outcome.interrupted = True
+
+        before = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)

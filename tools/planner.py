@@ -1,0 +1,193 @@
+"""The graph as DVC sees it, loaded once: what has changed, what a run records of each stage, and dvc.lock at the end.
+
+Each step is DVC's own: what ``dvc repro`` does for a stage before its command and after it. But dvc.lock is written now
+and then instead of after each stage, and DVC's lock is held only during these steps.
+"""
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dvc.dependency.param import ParamsDependency
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.repo import Repo
+from dvc.rwlock import _acquire_read, _acquire_write, _check_blockers, _edit_rwlock, _release_read, _release_write
+from dvc.stage import PipelineStage
+from dvc.stage.cache import RunCacheNotFoundError
+from dvc.stage.run import prepare_kwargs
+from dvc.stage.serialize import to_single_stage_lockfile
+
+from noisy_mnist.core.errors import UserError
+from tools import lockfile
+from tools.repository import stages
+from tools.worker import Command
+
+# Where the output of each stage is kept.
+LOGS = Path(".dvc/tmp/logs")
+# Numerical libraries that start a thread for each core of the machine unless they are told not to.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+# The share of a run's time that writing dvc.lock may take, and the fewest seconds between two writes.
+WRITING_SHARE = 0.05
+SECONDS_BETWEEN_WRITES = 5
+
+
+class BusyError(Exception):
+    """Another process uses a path that a stage needs."""
+
+
+class Planner:
+    """The stages of a run by name, and what DVC does with them. Use it as a context: it ends with dvc.lock written."""
+
+    def __init__(self, repo: Repo, targets: Sequence[str], allow_missing: bool) -> None:
+        """Load the graph. Raises UserError for an unknown target.
+
+        targets: stages to run, with what they need; all if none is given. allow_missing: no stage has changed because
+        of missing files alone.
+        """
+        self.repo = repo
+        self.allow_missing = allow_missing
+        graph = repo.index.graph
+        try:
+            wanted = {stage for target in targets for stage in repo.stage.collect(target, with_deps=True)}
+        except DvcException as error:
+            raise UserError(str(error)) from None
+        chosen = [stage for stage in stages(repo) if stage in wanted or not targets]
+        self.stages: dict[str, PipelineStage] = {stage.name: stage for stage in chosen}
+        self.after = {stage.name: {other.name for other in graph.successors(stage)} for stage in chosen}
+        self._in_use = PathsInUse(repo)
+        self._entries: dict[str, Any] = {}
+        self._written, self._pause = time.monotonic(), float(SECONDS_BETWEEN_WRITES)
+
+    def __enter__(self) -> "Planner":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what has not been written."""
+        self.write()
+
+    def changed(self, name: str) -> bool:
+        """Return whether DVC would run a stage now."""
+        upstream = [self.stages[other] for other in self.after[name]]
+        with self.repo.lock:
+            return bool(self.stages[name].changed(self.allow_missing, upstream))
+
+    def prepare(self, name: str) -> bool:
+        """Do what DVC does before a command; return False if its outputs came from the run cache: then it need not run.
+
+        Either way, ``record`` or ``give_up`` is to follow. Raises BusyError if another process uses its paths, and
+        what DVC and the operating system do, for one if a dependency is missing.
+        """
+        stage = self.stages[name]
+        with self.repo.lock:
+            self._in_use.take(stage)
+            try:
+                stage.remove_outs(ignore_remove=False, force=False)
+                try:
+                    self.repo.stage_cache.restore(stage)
+                except RunCacheNotFoundError:
+                    stage.save_deps()
+                    return True
+                return False
+            except BaseException:
+                self._in_use.release(stage)
+                raise
+
+    def record(self, name: str) -> bool:
+        """Do what DVC does after a command; return whether an output has other bytes than dvc.lock had of it.
+
+        Raises what DVC and the operating system do if an output is missing or cannot be kept.
+        """
+        stage = self.stages[name]
+        with self.repo.lock:
+            try:
+                return self._record(stage)
+            finally:
+                self._in_use.release(stage)
+
+    def _record(self, stage: PipelineStage) -> bool:
+        known = [out.hash_info for out in stage.outs]
+        # As in Stage.run: the run cache holds no stage with outputs in no cache, but for metrics and plots.
+        only_in_git = any(not (out.use_cache or out.is_metric or out.is_plot) for out in stage.outs)
+        stage.save(run_cache=not only_in_git)
+        stage.commit()
+        self._entries[stage.name] = to_single_stage_lockfile(stage)
+        return known != [out.hash_info for out in stage.outs]
+
+    def give_up(self, name: str) -> None:
+        """Let go of the paths of a stage whose command has failed."""
+        with self.repo.lock:
+            self._in_use.release(self.stages[name])
+
+    def command(self, name: str, threads: int) -> Command:
+        """Return the command of a stage. threads: of one numerical operation."""
+        stage = self.stages[name]
+        environment = {**prepare_kwargs(stage)["env"], **dict.fromkeys(THREADS, str(threads))}
+        keys = {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
+        return Command(name, stage.cmd, environment, LOGS / f"{name}.log", tensorflow="compute" in keys)
+
+    def write(self) -> None:
+        """Bring what has been recorded into dvc.lock; entries that others wrote meanwhile stay."""
+        if self._entries:
+            began = time.monotonic()
+            with self.repo.lock:
+                lockfile.change(self._entries)
+            self.repo.scm_context.track_file(str(lockfile.LOCK_FILE))
+            self._entries.clear()
+            self._written = time.monotonic()
+            self._pause = max(SECONDS_BETWEEN_WRITES, (self._written - began) / WRITING_SHARE)
+
+    def write_now_and_then(self) -> None:
+        """Write if the last time is long enough ago."""
+        if time.monotonic() - self._written > self._pause:
+            self.write()
+
+
+class PathsInUse:
+    """DVC's list of paths in use, with those of all stages that this process runs side by side."""
+
+    def __init__(self, repo: Repo) -> None:
+        """Name this process as DVC does in the same list."""
+        self._repo = repo
+        self._info = {"pid": os.getpid(), "cmd": " ".join(sys.argv)}
+        self._reads = Counter[str]()
+
+    @contextmanager
+    def _list(self) -> Iterator[Any]:
+        """Yield the list to change."""
+        hardlink = self._repo.config["core"].get("hardlink_lock", False)
+        with _edit_rwlock(self._repo.tmp_dir, self._repo.fs, hardlink) as found:
+            yield found
+
+    def take(self, stage: PipelineStage) -> None:
+        """Add the paths of a stage. Raises BusyError if another process uses one."""
+        read, write = _paths(stage)
+        with self._list() as found:
+            try:
+                _check_blockers(self._repo.tmp_dir, found, self._info, mode="write", waiters=read + write)
+                _check_blockers(self._repo.tmp_dir, found, self._info, mode="read", waiters=write)
+            except LockError as error:
+                raise BusyError(str(error)) from None
+            _acquire_read(found, self._info, read)
+            _acquire_write(found, self._info, write)
+        self._reads.update(read)
+
+    def release(self, stage: PipelineStage) -> None:
+        """Remove the paths of a stage, but for those that others of this process still read."""
+        read, write = _paths(stage)
+        self._reads.subtract(read)
+        with self._list() as found:
+            _release_read(found, self._info, [path for path in read if not self._reads[path]])
+            _release_write(found, self._info, write)
+
+
+def _paths(stage: PipelineStage) -> tuple[list[str], list[str]]:
+    """Return what a stage reads and writes."""
+    return list({dep.fs_path for dep in stage.deps}), [out.fs_path for out in stage.outs]

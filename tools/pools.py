@@ -1,0 +1,108 @@
+"""Where commands run side by side: threads of this process, or the workers of a Dask cluster."""
+
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from noisy_mnist.core.errors import UserError
+from tools import worker
+from tools.engine import LOST, Pool
+from tools.worker import Command, Ending
+
+# What a stage takes at most, measured on MNIST: TensorFlow, the images, their noisy copies.
+BYTES_OF_A_STAGE = 1_200_000_000
+CGROUP = Path("/sys/fs/cgroup")
+
+
+class Threads:
+    """Commands on this machine, each waited for by a thread of this process."""
+
+    def __init__(self, workers: int) -> None:
+        """Run up to ``workers`` at once."""
+        self._workers = workers
+        self._executor = ThreadPoolExecutor(workers)
+
+    def capacity(self) -> int:
+        """Return how many commands can run at once."""
+        return self._workers
+
+    def submit(self, command: Command) -> Future[Ending]:
+        """Start a command."""
+        return self._executor.submit(worker.run, command)
+
+    def interrupt(self) -> None:
+        """Tell all commands to end, as Ctrl-C does."""
+        worker.interrupt()
+
+
+class Cluster:
+    """Commands on the workers of a Dask cluster, which were started in this folder, on a file system they share."""
+
+    def __init__(self, client: Any) -> None:
+        """Use a client of ``distributed``."""
+        self._client = client
+        self._executor = client.get_executor(pure=False)
+
+    def capacity(self) -> int:
+        """Return how many commands the workers can run at once; 1 where none has come yet.
+
+        Dask gets no more than that: it does not know how long stages take, and would put one behind another while other
+        workers have nothing to do. Raises UserError if the scheduler is gone.
+        """
+        try:
+            threads: dict[str, int] = self._client.nthreads()
+        except OSError:
+            raise UserError(LOST) from None
+        return max(1, sum(threads.values()))
+
+    def submit(self, command: Command) -> Future[Ending]:
+        """Start a command."""
+        future: Future[Ending] = self._executor.submit(worker.run, command)
+        return future
+
+    def interrupt(self) -> None:
+        """Tell all commands to end, as Ctrl-C does."""
+        self._client.run(worker.interrupt)
+
+
+@contextmanager
+def cluster(scheduler: str) -> Iterator[Pool]:
+    """Yield the pool of the Dask cluster at an address. Raises UserError if there is none, or Dask is not installed."""
+    try:
+        from distributed import Client  # an extra: everything but this works without it
+    except ImportError:
+        raise UserError("--scheduler needs Dask: 'pip install distributed'") from None
+    # A client logs a traceback when its scheduler is gone, which is told in a line.
+    for name in ("distributed.client", "distributed.utils"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise UserError(f"found no Dask scheduler at {scheduler} ({error}): start one as README says") from None
+    with client:
+        yield Cluster(client)
+
+
+def workers_here(threads: int) -> int:
+    """Return how many stages to run at once on this machine: as many as cores and free memory carry, at least 1.
+
+    threads: of one numerical operation.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores // threads, free_memory() // BYTES_OF_A_STAGE))
+
+
+def free_memory() -> int:
+    """Return the bytes that this process and its children may still take, by the machine and by its cgroup."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        most, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return free if most == "max" else min(free, int(most) - int(used))
+    except (OSError, ValueError):  # no cgroup of version 2, or no limit
+        return free

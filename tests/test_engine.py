@@ -124,16 +124,16 @@ def test_an_unchanged_output_reruns_nothing_after_it(tiny: Path) -> None:
 
 
 def test_a_fork_gives_the_bytes_of_a_process_of_its_own(tiny: Path) -> None:
-    """With no fork server there is one process a stage; checkpoints of one kind are good for the other."""
+    """With no fork server each stage has one."""
     files = results(tiny)
-    lose(tiny, "train", "weight_decay")
-    assert "Running" not in tool(tiny, "repro", "--workers", "1")
+    lose(tiny, "train")
+    tool(tiny, "repro", "--workers", "2", "train")
     assert results(tiny) == files
-    lose(tiny, "train", "weight_decay")
-    shutil.rmtree(tiny / "checkpoints", ignore_errors=True)
+    lose(tiny, "train")
+    shutil.rmtree(tiny / "checkpoints")
     with (tiny / "tools/worker.py").open("a") as file:
         file.write('\n\ndef warm_up() -> None:\n    """Have no fork server."""\n')
-    tool(tiny, "repro", "--workers", "1")
+    tool(tiny, "repro", "--workers", "2", "train")
     assert results(tiny) == files
 
 
@@ -197,8 +197,8 @@ def test_a_killed_run_loses_no_finished_stage(tiny: Path, change: Callable[..., 
     change({"models.tiny_fresh.epochs": 2})
     (tiny / "dvc.lock").write_bytes(before)
     output = dvc(tiny, "repro", "train")
-    assert not ran(output)
-    assert output.count("is cached - skipping run") == 2
+    assert ran(output) <= {"check"}
+    assert {"train@tiny-0-0", "train@tiny-0.5-0"} <= set(re.findall(r"Stage '(\S+)' is cached", output))
 
 
 def test_ctrl_c_keeps_what_has_ended_and_tells_what_is_running(
@@ -213,7 +213,8 @@ def test_ctrl_c_keeps_what_has_ended_and_tells_what_is_running(
     until(lambda: run.poll() is not None or in_progress(tiny))
     for stage in in_progress(tiny).values():  # TensorFlow may have swallowed it, while it freed what it traced
         time.sleep(5)
-        stage.send_signal(signal.SIGINT)
+        with suppress(psutil.NoSuchProcess):
+            stage.send_signal(signal.SIGINT)
     assert run.wait() == 130
     assert not in_progress(tiny)
     assert "run it again to resume" in log.read_text()
@@ -255,7 +256,7 @@ def test_another_dvc_may_look_and_run_meanwhile(tiny: Path, change: Callable[...
     until(lambda: in_progress(tiny, "train"))
     assert "synthesize" in dvc(tiny, "status", "synthesize")
     assert "is busy, it is being blocked by" in dvc(tiny, "repro", "train@tiny-0.5-0", status=255)
-    assert "synthesize" in ran(dvc(tiny, "repro", "synthesize"))
+    assert ran(dvc(tiny, "repro", "--single-item", "synthesize")) == {"synthesize"}
     assert run.poll() is None
     assert run.wait() == 0, log.read_text()
     assert not ran(dvc(tiny, "repro", "synthesize", "train@tiny-0.5-0"))

@@ -1,5 +1,6 @@
 """Run the stages that have changed side by side, each when all that it depends on has run."""
 
+import os
 import re
 import signal
 import time
@@ -21,6 +22,7 @@ from tools.worker import Command, Ending
 TWIN = re.compile(r"another run of this stage is in progress")
 # Between two looks at what is in the way, at workers that have come, and at dvc.lock to be written.
 SECONDS_BETWEEN_LOOKS = 1
+PATIENCE = 2  # Ctrl-C that are passed on to the stages
 LOST = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
 
 
@@ -64,12 +66,12 @@ class Engine:
         self._waiting = dict[str, str]()  # what is in the way, by stage
         self._running = dict[Future[Ending], str]()
         self.ended = 0
-        self._told = False
+        self._told, self._presses = False, 0
 
     def run(self) -> Outcome:
         """Run all, and return what has become of them.
 
-        After Ctrl-C what is running is told to end, and what has ended well is kept. A second one ends the run at once.
+        After Ctrl-C what is running is told to end, and what has ended well is kept.
         """
         self._order.prepare()
         with self._ctrl_c_noted():
@@ -85,7 +87,7 @@ class Engine:
         return self.outcome
 
     def _stop(self) -> bool:
-        """Tell what is running to end, once; return whether any is."""
+        """Tell what is running to end, once for each Ctrl-C; return whether any is."""
         if self._running and not self._told:
             self.show(f"interrupted: waiting for {len(self._running)} running stages to end")
             self.pool.interrupt()
@@ -185,11 +187,16 @@ class Engine:
 
     @contextmanager
     def _ctrl_c_noted(self) -> Iterator[None]:
-        """Note the first Ctrl-C instead of raising an error wherever it comes; what DVC writes is never cut short."""
+        """Note Ctrl-C instead of raising an error wherever it comes: what DVC writes is not cut short.
+
+        A second one is passed on too, as a stage may have swallowed the first; a third one ends this process at once.
+        """
 
         def note(*_: Any) -> None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            self.outcome.interrupted = True
+            self.outcome.interrupted, self._told = True, False
+            self._presses += 1
+            if self._presses > PATIENCE:
+                os._exit(130)
 
         before = signal.signal(signal.SIGINT, note)
         try:

@@ -82,7 +82,7 @@ def cluster(scheduler: str) -> Iterator[Pool]:
     for name in ("distributed.client", "distributed.utils"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        client = Client(scheduler)
+        client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
         raise UserError(f"found no Dask scheduler at {scheduler} ({error}): start one as README says") from None
     with client:

@@ -1,6 +1,5 @@
 """The graph by ``make repro``: the entries of ``dvc repro``, on threads and on a Dask cluster, also when parts fail."""
 
-import fcntl
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from dvc.repo import Repo
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from tests.conftest import dvc, git, program_environment, ran, tool
-from tests.test_interruptions import lock_entries, results, start, until
+from tests.test_interruptions import lock_entries, results, running_stages, start, until
 from tools import pools, warm_start, worker
 from tools.planner import PathsInUse
 from tools.worker import Command
@@ -76,19 +75,6 @@ def lose(folder: Path, *kinds: str) -> None:
     dump_yaml(folder / "dvc.lock", lock)
     for path in outputs:
         (folder / path).unlink()
-
-
-def in_progress(folder: Path, kind: str = "") -> dict[str, psutil.Process]:
-    """Return the processes of running stages of a kind by stage: those that hold its lock, forks too."""
-    found = {}
-    for path in (folder / ".dvc/tmp/stages").glob(f"{kind}*"):
-        with path.open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                with suppress(ValueError, psutil.NoSuchProcess):  # it has just begun, or ended
-                    found[path.name] = psutil.Process(int(lock.read()))
-    return found
 
 
 def shown(output: str) -> set[str]:
@@ -190,10 +176,10 @@ def test_a_killed_run_loses_no_finished_stage(tiny: Path, change: Callable[..., 
     log = tmp_path / "log"
     run = start(tiny, log, [*REPRO, "--workers", "2", "train"])
     until(lambda: {"train@tiny-0-0", "train@tiny-0.5-0"} <= shown(log.read_text()))
-    until(lambda: in_progress(tiny, "train tiny_fresh"))
+    until(lambda: running_stages(tiny, "train tiny_fresh"))
     run.kill()
     run.wait()
-    until(lambda: not in_progress(tiny))
+    until(lambda: not running_stages(tiny))
     change({"models.tiny_fresh.epochs": 2})
     (tiny / "dvc.lock").write_bytes(before)
     output = dvc(tiny, "repro", "train")
@@ -210,13 +196,13 @@ def test_ctrl_c_keeps_what_has_ended_and_tells_what_is_running(
     until(lambda: {"train@tiny-0-0", "train@tiny-0.5-0"} <= shown(log.read_text()))
     until(lambda: any("epoch 2/" in path.read_text() for path in (tiny / ".dvc/tmp/logs").glob("train@tiny_fresh*")))
     os.killpg(run.pid, signal.SIGINT)
-    until(lambda: run.poll() is not None or in_progress(tiny))
-    for stage in in_progress(tiny).values():  # TensorFlow may have swallowed it, while it freed what it traced
+    until(lambda: run.poll() is not None or running_stages(tiny))
+    for stage in running_stages(tiny).values():  # TensorFlow may have swallowed it, while it freed what it traced
         time.sleep(5)
         with suppress(psutil.NoSuchProcess):
             stage.send_signal(signal.SIGINT)
     assert run.wait() == 130
-    assert not in_progress(tiny)
+    assert not running_stages(tiny)
     assert "run it again to resume" in log.read_text()
     assert "Traceback" not in log.read_text()
     change({"models.tiny_fresh.epochs": 2})
@@ -227,7 +213,7 @@ def test_a_paused_run_goes_on(tiny: Path, change: Callable[..., None], tmp_path:
     change({"models.tiny.epochs": 20})
     log = tmp_path / "log"
     run = start(tiny, log, [*REPRO, "--workers", "2", "train"])
-    until(lambda: in_progress(tiny, "train tiny"))
+    until(lambda: running_stages(tiny, "train tiny"))
     paused = [run, *run.children(recursive=True)]
     for process in paused:
         process.suspend()
@@ -253,7 +239,7 @@ def test_another_dvc_may_look_and_run_meanwhile(tiny: Path, change: Callable[...
     change({"models.tiny.epochs": 300, "synthesize.seed": 1})
     log = tmp_path / "log"
     run = start(tiny, log, [*REPRO, "train@tiny-0.5-0"])
-    until(lambda: in_progress(tiny, "train"))
+    until(lambda: running_stages(tiny, "train"))
     assert "synthesize" in dvc(tiny, "status", "synthesize")
     assert "is busy, it is being blocked by" in dvc(tiny, "repro", "train@tiny-0.5-0", status=255)
     assert ran(dvc(tiny, "repro", "--single-item", "synthesize")) == {"synthesize"}
@@ -303,8 +289,8 @@ def test_workers_of_a_cluster_give_the_entries_of_a_serial_run(tiny: Path, clust
     workers = [cluster.add_worker() for _ in range(2)]
     log = tmp_path / "log"
     run = start(tiny, log, [*REPRO, "--scheduler", cluster.address])
-    until(lambda: in_progress(tiny, "train"))
-    (training, *_) = in_progress(tiny, "train").values()
+    until(lambda: running_stages(tiny, "train"))
+    (training, *_) = running_stages(tiny, "train").values()
     (victim,) = [worker for worker in workers if worker.pid in {parent.pid for parent in training.parents()}]
     victim.kill()
     assert run.wait() == 0, log.read_text()
@@ -322,7 +308,7 @@ def test_a_lost_scheduler_gets_a_message(
     cluster.add_worker()
     log = tmp_path / "log"
     run = start(tiny, log, [*REPRO, "--scheduler", cluster.address, "train"])
-    until(lambda: in_progress(tiny, "train"))
+    until(lambda: running_stages(tiny, "train"))
     cluster.processes[0].kill()
     assert run.wait() == 1
     assert "the scheduler has ended" in log.read_text()

@@ -1,4 +1,4 @@
-"""How dvc's own cost grows with the graph: that of params.yaml, and noise studies of more and more grid points."""
+"""How the cost of running stages grows with the graph: that of params.yaml, and noise studies of more grid points."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from benchmarks import full_graph, stubs
-from benchmarks.measure import Results, Run, result
+from benchmarks.measure import Results, Run, command, result
 from tools import workspace
 
 # A grid point is a training with its scoring: two stages.
@@ -23,7 +23,7 @@ def main() -> Iterator[Results]:
     """Measure the full graph, and then a grid of each size."""
     yield full_graph.results(full_graph.finished())
     for points in POINTS:
-        yield grid(points)
+        yield grid(points) | engine(points)
 
 
 def grid(points: int) -> Results:
@@ -49,6 +49,16 @@ def grid(points: int) -> Results:
         f"graph.{points}_points_noop_cpu_seconds": result([noop.cpu_seconds], "s"),
         f"graph.{points}_points_stage_cpu_seconds": result([added], "s / stage"),
     }
+
+
+def engine(points: int) -> Results:
+    """Measure a grid that ``make repro`` runs from nothing, stubs in place of all stages: its CPU seconds a stage."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stubs.create(folder, {**SMALL, "grid.seeds": list(range(points // len(SCALES)))})
+        run = command([*stubs.ENGINE, "evaluate"], folder)
+        stages = sum(" to go" in line for _, line in run.lines)
+    return {f"graph.{points}_points_engine_stage_cpu_seconds": result([run.cpu_seconds / stages], "s / stage")}
 
 
 def copy(folder: Path, seeds: Iterable[int]) -> None:

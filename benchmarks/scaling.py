@@ -1,6 +1,5 @@
 """Many workers: the real graph, tiny, by ``dvc repro`` and on 2 of them; and with trainings that sleep, on 1 to 16."""
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -34,7 +33,7 @@ def many() -> Iterator[Results]:
 
 def parallel(workers: int) -> list[str]:
     """Return the command that runs a graph on a number of workers."""
-    return [sys.executable, "-m", "tools.repro", "--workers", str(workers)]
+    return [*stubs.ENGINE, "--workers", str(workers)]
 
 
 def real(arguments: Sequence[str]) -> float:

@@ -11,6 +11,7 @@ from benchmarks.measure import Run, command
 from tools import workspace
 
 DVC = [sys.executable, "-m", "dvc"]
+ENGINE = [sys.executable, "-m", "tools.repro"]
 # Changes of params.yaml that leave one model, whatever the scales are: they always hold 0.
 ONE_MODEL = {"grid.models": ["mlp"], "denoise.classifier": "mlp", "figures.scale": 0}
 # It writes its outputs, files and folders, each time with new bytes, in some hundredths of a second.

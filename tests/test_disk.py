@@ -68,4 +68,4 @@ def test_a_run_that_fails_on_a_nearly_full_disk_says_what_is_free(
     with pytest.raises(UserError) as failed:
         repro.main("download")
     assert ("MB are free on this disk" in str(failed.value)) is told
-    assert "un it again to resume" in str(failed.value)
+    assert "Run the same command again to resume" in str(failed.value)

@@ -17,12 +17,12 @@ def test_quickstart_shows_accuracy_and_where_the_results_are(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It ends as a project with a commit, in which its user's params survive a second quickstart."""
-    folder = shutil.copytree(finished, tmp_path / "quickstart", symlinks=True)
+    project = shutil.copytree(finished, tmp_path / "project", symlinks=True)
+    folder = shutil.copytree(finished, project / "quickstart", symlinks=True)
     shutil.rmtree(folder / ".git")
     with (folder / "params.yaml").open("a") as file:
         file.write("# mine\n")
-    monkeypatch.setattr(quickstart, "FOLDER", folder)
-    monkeypatch.setattr(quickstart, "CHANGES", TINY)
+    monkeypatch.setattr(workspace, "ROOT", project)
     quickstart.main()
     assert git(folder, "log", "--format=%s", "main").split() == ["Quickstart"]
     assert not git(folder, "status", "--porcelain")
@@ -35,11 +35,17 @@ def test_quickstart_shows_accuracy_and_where_the_results_are(
         assert (folder / name).exists()
 
 
-def test_quickstart_params_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("dataset", ["digits", "mnist", "fashion_mnist", "kmnist"])
+def test_quickstart_params_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str) -> None:
     shutil.copy(workspace.ROOT / "params.yaml", tmp_path)
-    workspace.change_params(tmp_path / "params.yaml", quickstart.CHANGES)
+    workspace.change_params(tmp_path / "params.yaml", quickstart.changes(dataset))
     monkeypatch.chdir(tmp_path)
-    assert study.check().data.dataset == "digits"
+    assert study.check().data.dataset == dataset
+
+
+def test_quickstart_refuses_other_data_sets() -> None:
+    with pytest.raises(UserError, match="found letters, expected one of mnist"):
+        quickstart.main("letters")
 
 
 def test_changed_params_keep_all_else(tmp_path: Path) -> None:

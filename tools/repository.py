@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import psutil
-from dvc.config import Config
+from dvc.config import Config, ConfigError
 from dvc.lock import LockBase, make_lock
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -36,8 +36,14 @@ def open_repo() -> Repo:
 
 
 def dvc_lock(name: str) -> LockBase:
-    """Return a lock of DVC, ``lock`` or ``rwlock.lock``, of the kind that its settings ask for; it waits."""
-    hardlink = Config(dvc_dir=".dvc")["core"].get("hardlink_lock", False)
+    """Return a lock of DVC, ``lock`` or ``rwlock.lock``, of the kind that its settings ask for; it waits.
+
+    Raises UserError if DVC cannot read its settings.
+    """
+    try:
+        hardlink = Config(dvc_dir=".dvc")["core"].get("hardlink_lock", False)
+    except ConfigError as error:
+        raise UserError(f"dvc cannot read its settings: {error}") from None
     return make_lock(f".dvc/tmp/{name}", tmp_dir=".dvc/tmp", hardlink_lock=hardlink, wait=True)
 
 

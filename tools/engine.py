@@ -60,7 +60,7 @@ class Engine:
         self.planner, self.pool, self.threads, self.show = planner, pool, threads, show
         self.outcome = Outcome()
         # Those that DVC would run now; to them come those that depend on an output with other bytes.
-        self.to_run = {name for name in planner.after if planner.changed(name)}
+        self.to_run = {name for name in planner.after if self._may_have_changed(name)}
         self._order = TopologicalSorter(planner.after)
         self._ready = deque[str]()
         self._waiting = dict[str, str]()  # what is in the way, by stage
@@ -85,6 +85,13 @@ class Engine:
                     self._look()
                 self.planner.write_now_and_then()
         return self.outcome
+
+    def _may_have_changed(self, name: str) -> bool:
+        """Return whether DVC would run a stage, also where that cannot be told yet."""
+        try:
+            return self.planner.changed(name)
+        except BusyError:
+            return True
 
     def _stop(self) -> bool:
         """Tell what is running to end, once for each Ctrl-C; return whether any is."""

@@ -74,10 +74,13 @@ class Planner:
         self.write()
 
     def changed(self, name: str) -> bool:
-        """Return whether DVC would run a stage now."""
+        """Return whether DVC would run a stage now. Raises BusyError if another process writes its paths."""
         upstream = [self.stages[other] for other in self.after[name]]
         with self.repo.lock:
-            return bool(self.stages[name].changed(self.allow_missing, upstream))
+            try:
+                return bool(self.stages[name].changed(self.allow_missing, upstream))
+            except LockError as error:
+                raise BusyError(str(error)) from None
 
     def prepare(self, name: str) -> bool:
         """Do what DVC does before a command; return False if its outputs came from the run cache: then it need not run.

@@ -57,7 +57,7 @@ def main(dataset: str = DIGITS) -> None:
     print(table.to_string(float_format="{:.3f}".format))
     print(f"\nFigures:    {folder / 'plots/figures'}")
     print(f"Plots page: {folder / plots.PAGE}")
-    print(f"Workspace:  {folder} (try 'dvc repro' there after a change in its params.yaml)")
+    print(f"Workspace:  {folder} (try 'make repro' there after a change in its params.yaml)")
 
 
 def changes(dataset: str) -> dict[str, Any]:

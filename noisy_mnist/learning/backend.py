@@ -29,6 +29,7 @@ def _stderr_shown_on_failure() -> Iterator[None]:
         try:
             yield
         except BaseException:
+            sys.stderr.flush()
             written.seek(0)
             os.write(stderr, written.read())
             raise

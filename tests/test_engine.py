@@ -19,9 +19,10 @@ from dvc.lock import make_lock
 from dvc.repo import Repo
 from dvc.utils.serialize import dump_yaml, load_yaml
 
-from tests.conftest import dvc, git, program_environment, ran, tool
+from noisy_mnist.core.errors import UserError
+from tests.conftest import dvc, git, ran, run_in, tool
 from tests.test_interruptions import lock_entries, results, running_stages, start, until
-from tools import pools, warm_start, worker
+from tools import lockfile, pools, repro, warm_start, worker
 from tools.planner import PathsInUse
 from tools.worker import Command
 
@@ -118,7 +119,7 @@ def test_a_fork_gives_the_bytes_of_a_process_of_its_own(tiny: Path) -> None:
     lose(tiny, "train")
     shutil.rmtree(tiny / "checkpoints")
     with (tiny / "tools/worker.py").open("a") as file:
-        file.write('\n\ndef warm_up() -> None:\n    """Have no fork server."""\n')
+        file.write('\n\ndef warm_up(_environment: object) -> None:\n    """Have no fork server."""\n')
     tool(tiny, "repro", "--workers", "2", "train")
     assert results(tiny) == files
 
@@ -130,9 +131,10 @@ def test_a_fork_server_has_the_library_as_it_is_or_is_not_used(
     monkeypatch.setenv("PYTHONPATH", str(tiny))
     monkeypatch.setattr(worker, "_server", warm_start.ForkServer())
     assert worker._server
-    assert worker._server.ready(60)
+    assert not worker._server.starting(60)
+    assert worker._server.ready()
     log = tmp_path / "log"
-    score = Command("evaluate", "python -m stages.evaluate tiny 0.5 0", program_environment(), log, tensorflow=True)
+    score = Command("run", "evaluate", "python -m stages.evaluate tiny 0.5 0", {}, log, tensorflow=True)
     assert worker.run(score).status == 0
     wrong = replace(score, command="python -m stages.evaluate nothing 0.5 0")
     ending = worker.run(wrong)
@@ -143,8 +145,97 @@ def test_a_fork_server_has_the_library_as_it_is_or_is_not_used(
     assert worker.run(score).status == 0  # by another server, or a process of its own
 
     (tiny / "noisy_mnist/data/noise.py").touch()
-    assert not worker._server.ready(60)
+    assert not worker._server.ready()
     assert worker.run(score).status == 0
+
+
+def test_what_depends_on_a_stage_that_has_run_is_looked_at_again(tiny: Path, change: Callable[..., None]) -> None:
+    """dvc.lock has the split of another seed, for which no noise was drawn; the workspace has that of before."""
+    change({"split.seed": 1})
+    tool(tiny, "repro", "split")
+    (tiny / "data/clean").rename(tiny / "other")
+    change({"split.seed": 0})
+    lock = load_yaml(tiny / "dvc.lock")["stages"]["split"]
+    dvc(tiny, "repro", "split")
+    change({"split.seed": 1})
+    changed = load_yaml(tiny / "dvc.lock")
+    changed["stages"]["split"] = lock
+    dump_yaml(tiny / "dvc.lock", changed)
+    assert {"noise@0", "noise@0.5"} <= shown(tool(tiny, "repro", "noise"))
+    assert not ran(dvc(tiny, "repro", "noise"))
+
+
+def test_ctrl_c_while_tensorflow_is_imported_ends_the_run(
+    tiny: Path, change: Callable[..., None], tmp_path: Path
+) -> None:
+    change({"models.tiny.epochs": 1000})
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "--workers", "2", "train"])
+    until(lambda: "check: " in log.read_text())
+    time.sleep(1)
+    os.killpg(run.pid, signal.SIGINT)
+    until(lambda: run.poll() is not None)
+    assert run.wait() == 130
+    assert not running_stages(tiny)
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_dependency_that_changes_while_a_stage_runs_is_noticed(
+    tiny: Path, change: Callable[..., None], tmp_path: Path
+) -> None:
+    """What dvc.lock and the run cache say of a training is what it ran on."""
+    change({"models.tiny.epochs": 200})
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "train@tiny-0.5-0"])
+    until(lambda: running_stages(tiny, "train"))
+    change({"models.tiny.epochs": 3})
+    assert run.wait() == 1
+    assert "what it depends on has changed while it ran" in log.read_text()
+    assert "train@tiny-0.5-0" in shown(tool(tiny, "repro", "train@tiny-0.5-0"))
+
+
+def test_a_full_disk_gets_a_message_and_the_next_run_resumes(tiny: Path, change: Callable[..., None]) -> None:
+    """A limit on the size of a file stands in for the disk: no noisy copy of the training images can be written."""
+    change({"noise.seed": 1})
+    command = ["prlimit", "--fsize=1000000", *REPRO, "noise", "autoencoder"]
+    output = run_in(tiny, command, 1)
+    assert "noise@0.5" in output
+    assert "could not be written" in output
+    assert "Traceback" not in output
+    assert "autoencoder" in shown(output)
+    assert "FAILED" not in tool(tiny, "repro", "noise")
+    assert "autoencoder" not in ran(dvc(tiny, "repro", "noise", "autoencoder"))
+
+
+def test_a_dvc_lock_that_cannot_be_written_loses_nothing(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change({"noise.seed": 1})
+    before = (tiny / "dvc.lock").read_bytes()
+
+    def fail(_entries: object) -> None:
+        raise UserError("dvc.lock could not be written")
+
+    monkeypatch.chdir(tiny)
+    monkeypatch.setattr(lockfile, "change", fail)
+    with pytest.raises(UserError, match=r"dvc\.lock could not be written"):
+        repro.main("noise@0.5")
+    assert (tiny / "dvc.lock").read_bytes() == before
+    assert "noise@0.5: from the run cache" in tool(tiny, "repro", "noise@0.5")
+
+
+def test_what_dvc_add_tracks_is_no_stage(tiny: Path) -> None:
+    (tiny / "notes.txt").write_text("mine")
+    dvc(tiny, "add", "notes.txt")
+    assert "nothing has changed" in tool(tiny, "repro")
+
+
+def test_a_command_has_the_environment_of_its_worker(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the GPU that it is to use; what the planner adds comes on top."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    log = tiny / "log"
+    command = Command("run", "name", "echo $CUDA_VISIBLE_DEVICES $DVC_STAGE", {"DVC_STAGE": "name"}, log, False)
+    assert worker.run(command).last == "3 name"
 
 
 def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, change: Callable[..., None]) -> None:
@@ -356,7 +447,8 @@ def test_free_memory_is_the_machines_and_the_cgroups(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(pools, "CGROUP", tmp_path)
     free = psutil.virtual_memory().available
     assert pools.free_memory() == pytest.approx(free, rel=0.2)
-    (tmp_path / "memory.current").write_text("1000000000\n")
+    (tmp_path / "memory.stat").write_text("inactive_file 200\nanon 300\n")
+    (tmp_path / "memory.current").write_text("1000000200\n")
     (tmp_path / "memory.max").write_text("max\n")
     assert pools.free_memory() == pytest.approx(free, rel=0.2)
     (tmp_path / "memory.max").write_text("2300000000\n")

@@ -55,7 +55,8 @@ def test_results_have_the_promised_names(finished: Path) -> None:
 def test_run_leaves_git_clean_but_for_its_results(finished: Path) -> None:
     tracked = git(finished, "ls-files").splitlines()
     assert not [name for name in tracked if name.startswith(("data/", "models/", "checkpoints/"))]
-    assert git(ROOT, "check-ignore", "quickstart/dvc.lock", "data/raw", "models/mlp", "checkpoints/mlp", "dvc_plots")
+    ignored = ["quickstart/dvc.lock", "quickstart-mnist/a", "data/raw", "models/mlp", "checkpoints/mlp", "dvc_plots"]
+    assert git(ROOT, "check-ignore", *ignored).splitlines() == ignored
 
 
 def test_checkpoints_are_gone_when_training_is_done(finished: Path) -> None:

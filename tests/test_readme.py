@@ -73,6 +73,11 @@ def test_headline_figures_of_speed_are_shown(name: str) -> None:
     assert f"| `{name}` |" in README
 
 
+def test_no_placeholder_is_left() -> None:
+    for document in ROOT.glob("*.md"):
+        assert "@@" not in document.read_text(encoding="utf-8"), document
+
+
 def test_every_make_target_it_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert set(re.findall(r"`?make ([a-z-]+)`?", README)) <= targets

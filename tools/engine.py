@@ -3,11 +3,12 @@
 import os
 import re
 import signal
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any, Protocol
@@ -26,6 +27,10 @@ PATIENCE = 2  # Ctrl-C that are passed on to the stages
 LOST = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
 
 
+# What DVC and the operating system raise for one stage that cannot be prepared or recorded.
+ERRORS = (DvcException, UserError, OSError, sqlite3.Error)
+
+
 class Pool(Protocol):
     """What runs commands side by side."""
 
@@ -35,8 +40,8 @@ class Pool(Protocol):
     def submit(self, command: Command) -> Future[Ending]:
         """Start a command."""
 
-    def interrupt(self) -> None:
-        """Tell all commands to end, as Ctrl-C does."""
+    def interrupt(self, run: str) -> None:
+        """Tell all commands of a run to end, as Ctrl-C does."""
 
 
 @dataclass
@@ -59,11 +64,11 @@ class Engine:
         """
         self.planner, self.pool, self.threads, self.show = planner, pool, threads, show
         self.outcome = Outcome()
-        # Those that DVC would run now; to them come those that depend on an output with other bytes.
+        # Those that DVC would run now; to them come all that depend on one that has run, to be looked at again.
         self.to_run = {name for name in planner.after if self._may_have_changed(name)}
         self._order = TopologicalSorter(planner.after)
         self._ready = deque[str]()
-        self._waiting = dict[str, str]()  # what is in the way, by stage
+        self._waiting, self._known_to_wait = set[str](), set[str]()  # for another process
         self._running = dict[Future[Ending], str]()
         self.ended = 0
         self._told, self._presses = False, 0
@@ -75,16 +80,34 @@ class Engine:
         """
         self._order.prepare()
         with self._ctrl_c_noted():
-            while self._order.is_active():
-                if self.outcome.interrupted and not self._stop():
-                    break
-                self._queue()
-                while self._ready and len(self._running) < self.pool.capacity() and not self.outcome.interrupted:
-                    self._start(self._ready.popleft())
-                if self._running or self._waiting:
-                    self._look()
-                self.planner.write_now_and_then()
+            try:
+                while self._order.is_active() and not (self.outcome.interrupted and not self._stop()):
+                    self._step()
+            except BaseException:
+                self._give_up()
+                raise
         return self.outcome
+
+    def _step(self) -> None:
+        """Start what can be started, and take note of what has ended."""
+        self._queue()
+        while self._ready and len(self._running) < self.pool.capacity() and not self.outcome.interrupted:
+            self._start(self._ready.popleft())
+        if self._running or self._waiting:
+            self._look()
+        try:
+            self.planner.write_now_and_then()
+        except UserError as error:  # a full disk, perhaps: it is tried again, at the end too
+            self.show(str(error))
+
+    def _give_up(self) -> None:
+        """Tell what is running to end, wait for it, and record what has ended well."""
+        self.outcome.interrupted = True
+        with suppress(Exception):  # the first error is the one to show
+            self.pool.interrupt(self.planner.run)
+            for future, name in self._running.items():
+                if not future.exception() and not future.result().status:
+                    self._record(name, "ended")
 
     def _may_have_changed(self, name: str) -> bool:
         """Return whether DVC would run a stage, also where that cannot be told yet."""
@@ -97,8 +120,8 @@ class Engine:
         """Tell what is running to end, once for each Ctrl-C; return whether any is."""
         if self._running and not self._told:
             self.show(f"interrupted: waiting for {len(self._running)} running stages to end")
-            self.pool.interrupt()
             self._told = True
+            self.pool.interrupt(self.planner.run)
         return bool(self._running)
 
     def _queue(self) -> None:
@@ -120,12 +143,11 @@ class Engine:
             elif self.planner.prepare(name):
                 command = self.planner.command(name, self.threads)
                 self._running[self.pool.submit(command)] = name
-                self._waiting.pop(name, None)
             else:
                 self._record(name, "from the run cache")
         except BusyError as error:
             self._wait(name, str(error))
-        except (DvcException, OSError) as error:
+        except ERRORS as error:
             self._fail(name, str(error))
 
     def _look(self) -> None:
@@ -138,7 +160,8 @@ class Engine:
         for future in ended:
             self._end(self._running.pop(future), future)
         if not ended:
-            self._ready.extend(self._waiting.keys() - set(self._ready))
+            self._ready.extend(self._waiting)
+            self._waiting.clear()
 
     def _end(self, name: str, future: Future[Ending]) -> None:
         """Take note of how a command has ended."""
@@ -162,12 +185,11 @@ class Engine:
     def _record(self, name: str, how: str) -> None:
         """Let DVC record a stage whose outputs are here."""
         try:
-            changed = self.planner.record(name)
-        except (DvcException, OSError) as error:
+            self.planner.record(name)
+        except ERRORS as error:
             self._fail(name, str(error))
             return
-        if changed:
-            self.to_run |= {other for other, needed in self.planner.after.items() if name in needed}
+        self.to_run |= {other for other, needed in self.planner.after.items() if name in needed}
         self.outcome.ran.add(name)
         self._done(name, how)
 
@@ -178,13 +200,13 @@ class Engine:
 
     def _wait(self, name: str, why: str) -> None:
         """Try a stage again later, and say once what is in the way: a person may have to end it."""
-        if name not in self._waiting:
+        if name not in self._known_to_wait:
             self.show(f"{name} waits for another process: {why}")
-        self._waiting[name] = why
+        self._known_to_wait.add(name)
+        self._waiting.add(name)
 
     def _done(self, name: str, how: str = "") -> None:
         """Let the stages that depend on this one come, and say how it went if it ran."""
-        self._waiting.pop(name, None)
         self._order.done(name)
         self.to_run.discard(name)
         self.ended += 1

@@ -48,7 +48,7 @@ def entries() -> dict[str, Entry]:
 def change(replaced: Mapping[str, Entry], removed: Iterable[str] = ()) -> None:
     """Replace and remove entries of dvc.lock; the others are written as DVC had written them.
 
-    Hold repository.exclusive() for it.
+    Hold DVC's lock for it.
     """
     lock: dict[str, Any] = load_yaml(LOCK_FILE) if LOCK_FILE.exists() else {}
     lock = {"schema": "2.0", **(lock or {})}

@@ -5,6 +5,7 @@ and then instead of after each stage, and DVC's lock is held only during these s
 """
 
 import os
+import platform
 import sys
 import time
 from collections import Counter
@@ -20,12 +21,11 @@ from dvc.repo import Repo
 from dvc.rwlock import _acquire_read, _acquire_write, _check_blockers, _edit_rwlock, _release_read, _release_write
 from dvc.stage import PipelineStage
 from dvc.stage.cache import RunCacheNotFoundError
-from dvc.stage.run import prepare_kwargs
 from dvc.stage.serialize import to_single_stage_lockfile
 
 from noisy_mnist.core.errors import UserError
 from tools import lockfile
-from tools.repository import stages
+from tools.repository import running_process, stages
 from tools.worker import Command
 
 # Where the output of each stage is kept.
@@ -52,6 +52,7 @@ class Planner:
         of missing files alone.
         """
         self.repo = repo
+        self.run = f"{platform.node()}-{os.getpid()}-{time.time_ns()}"  # a name for this run
         self.allow_missing = allow_missing
         graph = repo.index.graph
         try:
@@ -60,9 +61,13 @@ class Planner:
             raise UserError(str(error)) from None
         chosen = [stage for stage in stages(repo) if stage in wanted or not targets]
         self.stages: dict[str, PipelineStage] = {stage.name: stage for stage in chosen}
-        self.after = {stage.name: {other.name for other in graph.successors(stage)} for stage in chosen}
+        self.after = {
+            stage.name: {other.name for other in graph.successors(stage) if isinstance(other, PipelineStage)}
+            for stage in chosen
+        }
         self._in_use = PathsInUse(repo)
         self._entries: dict[str, Any] = {}
+        self._ran_on: dict[str, Any] = {}  # digests of the dependencies of stages whose command runs
         self._written, self._pause = time.monotonic(), float(SECONDS_BETWEEN_WRITES)
 
     def __enter__(self) -> "Planner":
@@ -89,6 +94,8 @@ class Planner:
         what DVC and the operating system do, for one if a dependency is missing.
         """
         stage = self.stages[name]
+        if process := running_process(stage.cmd):
+            raise BusyError(f"it is running already, as process {process}: wait until that ends, or end it")
         with self.repo.lock:
             self._in_use.take(stage)
             try:
@@ -97,32 +104,32 @@ class Planner:
                     self.repo.stage_cache.restore(stage)
                 except RunCacheNotFoundError:
                     stage.save_deps()
+                    self._ran_on[name] = [dep.hash_info for dep in stage.deps]
                     return True
                 return False
             except BaseException:
                 self._in_use.release(stage)
                 raise
 
-    def record(self, name: str) -> bool:
-        """Do what DVC does after a command; return whether an output has other bytes than dvc.lock had of it.
+    def record(self, name: str) -> None:
+        """Do what DVC does after a command.
 
-        Raises what DVC and the operating system do if an output is missing or cannot be kept.
+        Raises UserError if a dependency has changed while it ran, and what DVC and the operating system do if an output
+        is missing or cannot be kept.
         """
         stage = self.stages[name]
-        with self.repo.lock:
-            try:
-                return self._record(stage)
-            finally:
-                self._in_use.release(stage)
-
-    def _record(self, stage: PipelineStage) -> bool:
-        known = [out.hash_info for out in stage.outs]
         # As in Stage.run: the run cache holds no stage with outputs in no cache, but for metrics and plots.
         only_in_git = any(not (out.use_cache or out.is_metric or out.is_plot) for out in stage.outs)
-        stage.save(run_cache=not only_in_git)
-        stage.commit()
-        self._entries[stage.name] = to_single_stage_lockfile(stage)
-        return known != [out.hash_info for out in stage.outs]
+        with self.repo.lock:
+            try:
+                stage.save_deps()
+                if self._ran_on.pop(name, None) not in (None, [dep.hash_info for dep in stage.deps]):
+                    raise UserError("what it depends on has changed while it ran: run it again")
+                stage.save(run_cache=not only_in_git)
+                stage.commit()
+            finally:
+                self._in_use.release(stage)
+        self._entries[name] = to_single_stage_lockfile(stage)
 
     def give_up(self, name: str) -> None:
         """Let go of the paths of a stage whose command has failed."""
@@ -132,9 +139,10 @@ class Planner:
     def command(self, name: str, threads: int) -> Command:
         """Return the command of a stage. threads: of one numerical operation."""
         stage = self.stages[name]
-        environment = {**prepare_kwargs(stage)["env"], **dict.fromkeys(THREADS, str(threads))}
+        environment = {"DVC_ROOT": self.repo.root_dir, "DVC_STAGE": stage.addressing}
+        environment |= dict.fromkeys(THREADS, str(threads))
         keys = {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
-        return Command(name, stage.cmd, environment, LOGS / f"{name}.log", tensorflow="compute" in keys)
+        return Command(self.run, name, stage.cmd, environment, LOGS / f"{name}.log", tensorflow="compute" in keys)
 
     def write(self) -> None:
         """Bring what has been recorded into dvc.lock; entries that others wrote meanwhile stay."""
@@ -166,29 +174,30 @@ class PathsInUse:
     def _list(self) -> Iterator[Any]:
         """Yield the list to change."""
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
-        with _edit_rwlock(self._repo.tmp_dir, self._repo.fs, hardlink) as found:
-            yield found
+        with _edit_rwlock(self._repo.tmp_dir, self._repo.fs, hardlink) as listed:
+            yield listed
 
     def take(self, stage: PipelineStage) -> None:
         """Add the paths of a stage. Raises BusyError if another process uses one."""
         read, write = _paths(stage)
-        with self._list() as found:
+        with self._list() as listed:
             try:
-                _check_blockers(self._repo.tmp_dir, found, self._info, mode="write", waiters=read + write)
-                _check_blockers(self._repo.tmp_dir, found, self._info, mode="read", waiters=write)
+                _check_blockers(self._repo.tmp_dir, listed, self._info, mode="write", waiters=read + write)
+                _check_blockers(self._repo.tmp_dir, listed, self._info, mode="read", waiters=write)
             except LockError as error:
                 raise BusyError(str(error)) from None
-            _acquire_read(found, self._info, read)
-            _acquire_write(found, self._info, write)
+            _acquire_read(listed, self._info, read)
+            _acquire_write(listed, self._info, write)
         self._reads.update(read)
 
     def release(self, stage: PipelineStage) -> None:
         """Remove the paths of a stage, but for those that others of this process still read."""
         read, write = _paths(stage)
         self._reads.subtract(read)
-        with self._list() as found:
-            _release_read(found, self._info, [path for path in read if not self._reads[path]])
-            _release_write(found, self._info, write)
+        done = [path for path in read if not self._reads[path]]
+        with self._list() as listed:  # a dvc on another machine may have taken this process for dead
+            _release_read(listed, self._info, [path for path in done if self._info in listed["read"].get(path, [])])
+            _release_write(listed, self._info, [path for path in write if listed["write"].get(path) == self._info])
 
 
 def _paths(stage: PipelineStage) -> tuple[list[str], list[str]]:

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from tools.worker import Command, Ending
 # What a stage takes at most, measured on MNIST: TensorFlow, the images, their noisy copies.
 BYTES_OF_A_STAGE = 1_200_000_000
 CGROUP = Path("/sys/fs/cgroup")
+# Of version 2 and version 1: a folder, the limit in it and what is used of it.
+CGROUPS = (("", "memory.max", "memory.current"), ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
 
 
 class Threads:
@@ -36,9 +38,9 @@ class Threads:
         """Start a command."""
         return self._executor.submit(worker.run, command)
 
-    def interrupt(self) -> None:
-        """Tell all commands to end, as Ctrl-C does."""
-        worker.interrupt()
+    def interrupt(self, run: str) -> None:
+        """Tell all commands of a run to end, as Ctrl-C does."""
+        worker.interrupt(run)
 
 
 class Cluster:
@@ -66,9 +68,10 @@ class Cluster:
         future: Future[Ending] = self._executor.submit(worker.run, command)
         return future
 
-    def interrupt(self) -> None:
-        """Tell all commands to end, as Ctrl-C does."""
-        self._client.run(worker.interrupt)
+    def interrupt(self, run: str) -> None:
+        """Tell all commands of a run to end, as Ctrl-C does."""
+        with suppress(Exception):  # of a worker that cannot be told
+            self._client.run(worker.interrupt, run)
 
 
 @contextmanager
@@ -101,8 +104,13 @@ def workers_here(threads: int) -> int:
 def free_memory() -> int:
     """Return the bytes that this process and its children may still take, by the machine and by its cgroup."""
     free = int(psutil.virtual_memory().available)
-    try:
-        most, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return free if most == "max" else min(free, int(most) - int(used))
-    except (OSError, ValueError):  # no cgroup of version 2, or no limit
-        return free
+    for folder, limit, usage in CGROUPS:
+        try:
+            most, used = (int((CGROUP / folder / name).read_text()) for name in (limit, usage))
+            counts = dict(line.split() for line in (CGROUP / folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):  # no cgroup of this version, or no limit ("max")
+            continue
+        # What files leave in memory, the system takes back first.
+        cached = int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
+        free = min(free, most - used + cached)
+    return free

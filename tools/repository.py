@@ -48,9 +48,23 @@ def dvc_lock(name: str) -> LockBase:
 
 
 def stages(repo: Repo) -> list[PipelineStage]:
-    """Return all stages of the graph, each after those it depends on."""
+    """Return all stages of dvc.yaml, each after those it depends on; what ``dvc add`` tracks is none."""
     graph = repo.index.graph
-    return list(TopologicalSorter({stage: list(graph.successors(stage)) for stage in graph}).static_order())
+    order = TopologicalSorter({stage: list(graph.successors(stage)) for stage in graph}).static_order()
+    return [stage for stage in order if isinstance(stage, PipelineStage)]
+
+
+def running_process(command: str) -> str:
+    """Return the process that runs the command of a stage already, "" if there is none."""
+    path = LOCKS / command.removeprefix("python -m stages.").replace("/", "_")
+    if not path.is_file():
+        return ""
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read() or "unknown"
+    return ""
 
 
 @contextmanager

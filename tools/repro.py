@@ -3,10 +3,12 @@
 import argparse
 import logging
 import shutil
+import sqlite3
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 
+from dvc.exceptions import DvcException
 from tqdm import tqdm
 
 from noisy_mnist import study
@@ -30,7 +32,15 @@ def main(*arguments: str) -> int:
     options = parsed(arguments)
     recover()
     threads = study.check().compute.threads
-    logging.getLogger("dvc").setLevel(logging.WARNING)  # what it does for each stage is said in a line of its own
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # what it does for each stage, a line of its own tells
+    try:
+        return run_stages(options, threads)
+    except (DvcException, sqlite3.Error) as error:
+        raise UserError(f"{error}. Run the same command again to resume") from None
+
+
+def run_stages(options: argparse.Namespace, threads: int) -> int:
+    """Run what has changed and return the exit status. threads: of one numerical operation."""
     with ExitStack() as stack:
         repo = stack.enter_context(open_repo())
         stack.enter_context(repo.scm_context(quiet=True))
@@ -77,11 +87,12 @@ def status(outcome: Outcome) -> int:
     """Return the exit status of a run that was not interrupted, or was. Raises UserError if a stage failed."""
     if outcome.failed:
         waiting = f" {len(outcome.left_out)} more depend on them and did not run." if outcome.left_out else ""
+        rest = " The run was interrupted." if outcome.interrupted else " The rest has run."
         lines = "\n".join(f"{name}: {why}" for name, why in outcome.failed.items())
         free = shutil.disk_usage(".").free
         full = f"\nOnly {free / 1e6:.0f} MB are free on this disk: make room" if free < NEARLY_FULL else ""
         raise UserError(
-            f"these stages failed: {', '.join(outcome.failed)}.{waiting} The rest has run.\n{lines}{full}\n"
+            f"these stages failed: {', '.join(outcome.failed)}.{waiting}{rest}\n{lines}{full}\n"
             "Run the same command again to resume"
         )
     if outcome.interrupted:

@@ -13,9 +13,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
 # What every stage that trains imports, so that a fork holds no module that a process of its own would not.
@@ -39,10 +38,10 @@ class Stage:
             return 0
         _end_with_parent()
         os.setsid()  # Ctrl-C in a terminal is for the process that started the run, which tells this one
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.environ.clear()
         os.environ.update(self.environment or {})
         sys.argv = [self.module, *self.arguments]
         try:
@@ -67,19 +66,27 @@ class ForkServer:
     def __init__(self) -> None:
         """Start the server in the background."""
         self._library = _library()
-        self._ready = threading.Event()
+        self._tried, self._works = threading.Event(), False
         forkserver.set_forkserver_preload(PRELOADED)
         threading.Thread(target=self._wait_until_ready, daemon=True).start()
 
     def _wait_until_ready(self) -> None:
         """Let the server fork a process that does nothing: it does so once it has imported all."""
-        with suppress(OSError, EOFError):  # then it never is
+        try:
             run(Stage(), lambda _process: None)
-            self._ready.set()
+            self._works = True
+        except (OSError, EOFError):  # it cannot be started, or was killed
+            pass
+        finally:
+            self._tried.set()
 
-    def ready(self, seconds: float = 0) -> bool:
-        """Return whether stages can be forked now, or in some seconds: the library must be as it was at the start."""
-        return self._ready.wait(seconds) and self._library == _library()
+    def starting(self, seconds: float) -> bool:
+        """Return whether it still starts after some seconds, at most."""
+        return not self._tried.wait(seconds)
+
+    def ready(self) -> bool:
+        """Return whether stages can be forked: it has started, and the library is as it was then."""
+        return self._works and self._library == _library()
 
 
 def run(stage: Stage, started: Callable[[int], object]) -> int:
@@ -87,7 +94,14 @@ def run(stage: Stage, started: Callable[[int], object]) -> int:
 
     Raises OSError or EOFError if the server is gone.
     """
-    status, to_child = forkserver.connect_to_new_process([])
+    # The server, which this starts if there is none, inherits that SIGINT is blocked: Ctrl-C is not for it. Starting the
+    # resource tracker would unblock it.
+    resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        status, to_child = forkserver.connect_to_new_process([])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     with os.fdopen(status, "rb") as reader, os.fdopen(to_child, "wb") as writer:
         # What multiprocessing itself sends first tells the child which main module to import: none here.
         writer.write(pickle.dumps({"dir": str(Path.cwd())}) + pickle.dumps(stage))
@@ -107,5 +121,5 @@ def _end_with_parent() -> None:
 
 def _library() -> dict[str, tuple[int, int]]:
     """Return date and size of each file of the library: a fork has it as it was when the server started."""
-    found = {path: path.stat() for path in LIBRARY.rglob("*.py")}
-    return {str(path): (state.st_mtime_ns, state.st_size) for path, state in found.items()}
+    states = {path: path.stat() for path in LIBRARY.rglob("*.py")}
+    return {str(path): (state.st_mtime_ns, state.st_size) for path, state in states.items()}

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -18,15 +19,23 @@ from tools import warm_start
 LAST_LINES = 8
 # A stage that imports TensorFlow waits this long for the fork server, which imports it too.
 WARM_UP_SECONDS = 30
+INTERRUPTED = 130
 
 _server: warm_start.ForkServer | None = None
-_running: dict[str, int] = {}  # process group by stage
+_start = threading.Lock()
+_running: dict[tuple[str, str], int] = {}  # process by run and stage
+_interrupted: set[str] = set()  # runs
 
 
 @dataclass(frozen=True)
 class Command:
-    """The command of a stage. log: where all that it prints goes. tensorflow: whether it imports that."""
+    """The command of a stage.
 
+    run: a name for the run that it belongs to. environment: what is added to that of the process that runs it. log:
+    where all that it prints goes. tensorflow: whether it imports that.
+    """
+
+    run: str
     stage: str
     command: str
     environment: Mapping[str, str]
@@ -43,47 +52,69 @@ class Ending:
     last: str
 
 
-def warm_up() -> None:
-    """Start the fork server of this process, if there can be one and there is none."""
+def warm_up(environment: Mapping[str, str]) -> None:
+    """Start the fork server of this process, if there can be one and there is none.
+
+    environment: is added to that of this process, for the libraries that read it when they are imported.
+    """
     global _server
-    if sys.platform == "linux" and _server is None:
-        _server = warm_start.ForkServer()
+    with _start:
+        if sys.platform == "linux" and _server is None:
+            os.environ.update(environment)
+            _server = warm_start.ForkServer()
 
 
 def run(command: Command) -> Ending:
     """Run a command in the working folder until it ends."""
     began = time.monotonic()
-    command.log.parent.mkdir(parents=True, exist_ok=True)
-    if command.tensorflow:
-        warm_up()
-    status = _status(command)
-    with command.log.open(encoding="utf-8", errors="replace") as lines:
-        last = "".join(deque(lines, LAST_LINES)).strip()
-    return Ending(status, time.monotonic() - began, last)
+    try:
+        command.log.parent.mkdir(parents=True, exist_ok=True)
+        command.log.unlink(missing_ok=True)
+        status = _status(command)
+        with command.log.open(encoding="utf-8", errors="replace") as lines:
+            last = "".join(deque(lines, LAST_LINES)).strip()
+    except OSError as error:  # a full disk, too many processes
+        status, last = 1, str(error)
+    return Ending(INTERRUPTED if command.run in _interrupted and status else status, time.monotonic() - began, last)
 
 
-def interrupt() -> None:
-    """Tell all commands that this process runs to end, as Ctrl-C does."""
-    for group in list(_running.values()):
+def interrupt(run: str) -> None:
+    """Tell all commands of a run that this process runs to end, as Ctrl-C does, and start no more of it."""
+    _interrupted.add(run)
+    for (other, _), process in list(_running.items()):
+        if other == run:
+            _interrupt(process)
+
+
+def _interrupt(process: int) -> None:
+    """Send SIGINT to a process and to those that it has started."""
+    try:
+        os.killpg(process, signal.SIGINT)
+    except ProcessLookupError:  # it has ended, or does not lead its group yet
         with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGINT)
+            os.kill(process, signal.SIGINT)
 
 
 def _status(command: Command) -> int:
     """Run a command and return its exit status."""
 
     def started(process: int) -> None:
-        _running[command.stage] = process
+        _running[command.run, command.stage] = process
+        if command.run in _interrupted:  # meanwhile
+            _interrupt(process)
 
     try:
         stage = _as_module(command)
-        if stage and _server and _server.ready(WARM_UP_SECONDS if command.tensorflow else 0):
-            with suppress(OSError, EOFError):  # the server is gone: killed, perhaps
+        if stage and _forks(command):
+            with suppress(EOFError, ConnectionError):  # the server is gone: killed, perhaps
                 return warm_start.run(stage, started)
+        if command.run in _interrupted:
+            return INTERRUPTED
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         with command.log.open("wb") as log:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", command.command],
-                env=dict(command.environment),
+                env={**os.environ, "PATH": programs, **command.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -92,7 +123,17 @@ def _status(command: Command) -> int:
             started(process.pid)
             return process.wait()
     finally:
-        _running.pop(command.stage, None)
+        _running.pop((command.run, command.stage), None)
+
+
+def _forks(command: Command) -> bool:
+    """Return whether a command can be run in a fork; wait for the server if the command imports TensorFlow too."""
+    if command.tensorflow:
+        warm_up(command.environment)
+        end = time.monotonic() + WARM_UP_SECONDS
+        while _server and _server.starting(0.2) and time.monotonic() < end and command.run not in _interrupted:
+            pass
+    return _server is not None and _server.ready() and command.run not in _interrupted
 
 
 def _as_module(command: Command) -> warm_start.Stage | None:

@@ -31,8 +31,8 @@ def loss(probabilities: Probabilities, labels: Labels) -> float:
 
 def confusion(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
     """Return the counts (10, 10) of images by label (row) and most probable class (column)."""
-    cells = labels.astype(np.int64) * CLASSES + probabilities.argmax(axis=1)
-    return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+    positions = labels.astype(np.int64) * CLASSES + probabilities.argmax(axis=1)
+    return np.bincount(positions, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
 
 
 def recall(confusion: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -58,15 +58,20 @@ class Results:
         rest = pd.DataFrame(list(_other_rows(self)), columns=COLUMNS)
         return pd.concat([study, rest.astype(study.dtypes)])[COLUMNS]
 
+    @cached_property
+    def comparison(self) -> pd.DataFrame:
+        """Return the test accuracy of all methods by scale; see noise_results.comparison."""
+        compared = self.scores["study"].isin(["noise", "posterior", "denoise_scale"])
+        return noise_results.comparison(self.scores[compared])
+
 
 def plots(results: Results) -> dict[str, pd.DataFrame]:
     """Return the tables of ``plots`` by name."""
-    compared = results.scores[results.scores["study"].isin(["noise", "posterior", "denoise_scale"])]
     posterior = [(scale, found["accuracy"]) for scale, found in results.posterior.items()]
     transfer = {run: report["transfer"] for run, report in results.reports.items()}
     return {
         "accuracy_by_scale": noise_results.accuracy_by_scale(results.runs),
-        "comparison": noise_results.comparison(compared),
+        "comparison": results.comparison,
         "confusion": noise_results.confusion(results.runs),
         "curves": noise_results.curves(results.histories),
         "denoise": results.denoise,
@@ -105,7 +110,7 @@ def summary(results: Results) -> dict[str, Any]:
 
 def accuracy_table(results: Results) -> str:
     """Return the test accuracy of each method (row) at each scale (column) as text."""
-    table = plots(results)["comparison"].pivot_table("accuracy", "method", "scale", sort=False)
+    table = results.comparison.pivot_table("accuracy", "method", "scale", sort=False)
     return f"Test accuracy by noise scale\n{table.to_string(float_format='{:.4f}'.format)}"
 
 

@@ -94,8 +94,8 @@ def run(stage: Stage, started: Callable[[int], object]) -> int:
 
     Raises OSError or EOFError if the server is gone.
     """
-    # The server, which this starts if there is none, inherits that SIGINT is blocked: Ctrl-C is not for it. Starting the
-    # resource tracker would unblock it.
+    # The server, which this starts if there is none, inherits that SIGINT is blocked: Ctrl-C is not for it. To start
+    # the resource tracker would unblock it.
     resource_tracker.ensure_running()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -39,9 +39,9 @@ class Params(Section):
         for name in self.grid.models:
             if name not in self.models:
                 raise ValueError(f"grid.models: found {name!r}. Expected keys of models: {', '.join(self.models)}")
-        found = self.weight_decay.model
-        if found not in self.models:
-            raise ValueError(f"weight_decay.model: found {found!r}. Expected a key of models: {', '.join(self.models)}")
+        model = self.weight_decay.model
+        if model not in self.models:
+            raise ValueError(f"weight_decay.model: found {model!r}. Expected a key of models: {', '.join(self.models)}")
         return self
 
     @model_validator(mode="after")
@@ -58,16 +58,16 @@ class Params(Section):
             ("classifier", "models", self.grid.models),
             ("seed", "seeds", self.grid.seeds),
         ):
-            found = getattr(self.denoise, key)
-            if found not in trained:
-                raise ValueError(f"denoise.{key}: found {found!r}. Expected one of grid.{axis}: {trained}")
+            value = getattr(self.denoise, key)
+            if value not in trained:
+                raise ValueError(f"denoise.{key}: found {value!r}. Expected one of grid.{axis}: {trained}")
         return self
 
     @model_validator(mode="after")
     def _figures_in_study(self) -> "Params":
-        found, scales = self.figures.scale, self.grid.scales
-        if found not in scales:
-            raise ValueError(f"figures.scale: found {found}. Expected one of grid.scales: {scales}")
+        scale, scales = self.figures.scale, self.grid.scales
+        if scale not in scales:
+            raise ValueError(f"figures.scale: found {scale}. Expected one of grid.scales: {scales}")
         return self
 
 

@@ -19,19 +19,19 @@ def main(name: str, scale: str, seed: str) -> None:
     The noise is that of ``data/noisy``, drawn again: so a scale taken out of the study changes no file this depends on.
     """
     draw = params.read(NoiseParams, "noise")
-    scales = [str(found) for found in params.read(list[Scale], "grid.scales")]
+    scales = [str(number) for number in params.read(list[Scale], "grid.scales")]
     clean = {split: splits.load(Path("data/clean"), split) for split in ("validation", "test")}
 
     backend.set_up(params.read(ComputeParams, "compute").threads)
     model = models.load(Path(f"models/{name}/{scale}-{seed}.keras"))
     reports = {}
-    for split, found in [("validation", scale), *(("test", found) for found in scales)]:
-        blocks = copies.blocks(clean[split], split, draw, float(found))
+    for split, test_scale in [("validation", scale), *(("test", number) for number in scales)]:
+        blocks = copies.blocks(clean[split], split, draw, float(test_scale))
         probabilities = np.concatenate([models.predict(model, block) for block in blocks])
-        reports[split, found] = scores.report(probabilities, clean[split].labels)
+        reports[split, test_scale] = scores.report(probabilities, clean[split].labels)
 
     print(f"test accuracy {reports['test', scale]['accuracy']:.4f}")
-    transfer = {found: reports["test", found]["accuracy"] for found in scales}
+    transfer = {number: reports["test", number]["accuracy"] for number in scales}
     result = {"validation": reports["validation", scale], "test": reports["test", scale], "transfer": transfer}
     tables.write_json(Path(f"data/scores/{name}/{scale}-{seed}.json"), result)
 

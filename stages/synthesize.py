@@ -26,15 +26,15 @@ def main(classifier: str, seed: str) -> None:
 
     codes = models.predict(autoencoder.get_layer("encoder"), train.images)
     drawn = synthesis.codes(codes, train.labels, asked)
-    made = {name: models.predict(autoencoder.get_layer("decoder"), part) for name, part in drawn.items()}
+    digits = {name: models.predict(autoencoder.get_layer("decoder"), part) for name, part in drawn.items()}
     intended = np.arange(splits.CLASSES, dtype=np.uint8).repeat(asked.digits)
-    wanted = {**{name: splits.Split(images, intended) for name, images in made.items()}, "test": test}
+    wanted = {**{name: splits.Split(images, intended) for name, images in digits.items()}, "test": test}
     rows = [synthesis.score(name, part, models.predict(model, part.images)) for name, part in wanted.items()]
 
     with files.replacing(Path("data/synthesize")) as folder:
         folder.mkdir()
         tables.write_csv(folder / "scores.csv", pd.DataFrame(rows))
-        shown = [images.reshape(splits.CLASSES, -1, 28, 28)[:, :10] for images in made.values()]
+        shown = [images.reshape(splits.CLASSES, -1, 28, 28)[:, :10] for images in digits.values()]
         np.save(folder / "images.npy", np.array(shown, np.float16), allow_pickle=False)
 
 

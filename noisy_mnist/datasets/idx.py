@@ -58,7 +58,7 @@ def _shape(header: bytes, dimensions: int) -> tuple[int, ...]:
     """Return the shape that a header promises."""
     if len(header) < 4 + 4 * dimensions:
         raise ValueError(f"it ends within its header, after {len(header)} bytes")
-    zero, code, found = struct.unpack(">HBB", header[:4])
-    if (zero, code, found) != (0, UNSIGNED_BYTE, dimensions):
+    zero, code, rank = struct.unpack(">HBB", header[:4])
+    if (zero, code, rank) != (0, UNSIGNED_BYTE, dimensions):
         raise ValueError(f"expected the magic number 0000{UNSIGNED_BYTE:02x}{dimensions:02x}, found {header[:4].hex()}")
     return struct.unpack(f">{dimensions}I", header[4:])

@@ -92,7 +92,7 @@ def _reproducible(name: str, content: bytes) -> bytes:
     if name == "config.json":
         numbers: dict[bytes, int] = {}
         address = rb'(?<="shared_object_id": )\d+'
-        return re.sub(address, lambda found: b"%d" % numbers.setdefault(found[0], len(numbers)), content)
+        return re.sub(address, lambda match: b"%d" % numbers.setdefault(match[0], len(numbers)), content)
     return content
 
 

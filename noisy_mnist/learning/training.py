@@ -166,10 +166,10 @@ def restore(model: keras.Model, checkpoint: Path, fingerprint: str) -> list[Row]
 
     Returns an empty history, the model untouched, if there is no checkpoint of this training.
     """
-    found = checkpoints.restore(checkpoint, fingerprint)
-    if not found:
+    stored = checkpoints.restore(checkpoint, fingerprint)
+    if not stored:
         return []
-    state, history = found
+    state, history = stored
     for variable, value in zip([*model.variables, *model.optimizer.variables], state, strict=True):
         variable.assign(value)
     return history

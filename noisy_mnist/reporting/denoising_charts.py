@@ -80,9 +80,9 @@ def new_digits(images: NDArray[np.float16], scores: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(9.6, 5.4))
     titles = ("codes like those of training images", "codes of pure noise")
     parts: Any = figure.subfigures(1, 2)
-    for part, name, title, some in zip(parts, ("new", "from_noise"), titles, images, strict=True):
-        axes = part.subplots(CLASSES, some.shape[1], gridspec_kw={"wspace": 0, "hspace": 0})
+    for part, name, title, digits in zip(parts, ("new", "from_noise"), titles, images, strict=True):
+        axes = part.subplots(CLASSES, digits.shape[1], gridspec_kw={"wspace": 0, "hspace": 0})
         for index, ax in np.ndenumerate(axes):
-            show_image(ax, some[index])
+            show_image(ax, digits[index])
         part.suptitle(f"{title}:\n{share[name]:.1%} classified as the digit of the row", fontsize=10)
     return figure

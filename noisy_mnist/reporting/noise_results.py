@@ -38,8 +38,8 @@ def scores(reports: Mapping[Run, Report]) -> pd.DataFrame:
         for split, names in SCORES.items():
             for score in names:
                 images = group[0][split].get("n") if score == "accuracy" else None
-                found = spread([report[split][score] for report in group], images)
-                rows.append({"model": model, "scale": scale, "split": split, "score": score, **found})
+                spreads = spread([report[split][score] for report in group], images)
+                rows.append({"model": model, "scale": scale, "split": split, "score": score, **spreads})
     return pd.DataFrame(rows)
 
 
@@ -74,8 +74,8 @@ def curves(histories: Mapping[Run, pd.DataFrame]) -> pd.DataFrame:
 def transfer(accuracies: Mapping[Run, Mapping[str, float]], scales: list[str]) -> pd.DataFrame:
     """Return the accuracy on the test images of each of ``scales``: model, train_scale, test_scale, seed, accuracy."""
     rows = [
-        (model, train_scale, test_scale, seed, found[test_scale])
-        for (model, train_scale, seed), found in accuracies.items()
+        (model, train_scale, test_scale, seed, by_scale[test_scale])
+        for (model, train_scale, seed), by_scale in accuracies.items()
         for test_scale in scales
     ]
     return pd.DataFrame(rows, columns=["model", "train_scale", "test_scale", "seed", "accuracy"])

@@ -56,8 +56,8 @@ def weight_decay_intervals(reports: Mapping[PenaltyRun, Report], choice: Mapping
     images = next(iter(reports.values()))["validation"]["n"]
     rows = []
     for (penalty, factor), runs in weight_decay(reports).groupby(["penalty", "factor"], sort=False):
-        found = _with_sampling(runs["validation_accuracy"], images)
-        rows.append({"penalty": penalty, "factor": factor, "split": "validation", **found})
+        spreads = _with_sampling(runs["validation_accuracy"], images)
+        rows.append({"penalty": penalty, "factor": factor, "split": "validation", **spreads})
     for penalty, chosen in choice.items():
         for factor, score in (("control", "control_test_accuracy"), ("factor", "test_accuracy")):
             rows.append({"penalty": penalty, "factor": chosen[factor], "split": "test", **chosen[score]})

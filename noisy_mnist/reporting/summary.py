@@ -67,7 +67,7 @@ class Results:
 
 def plots(results: Results) -> dict[str, pd.DataFrame]:
     """Return the tables of ``plots`` by name."""
-    posterior = [(scale, found["accuracy"]) for scale, found in results.posterior.items()]
+    posterior = [(scale, result["accuracy"]) for scale, result in results.posterior.items()]
     transfer = {run: report["transfer"] for run, report in results.reports.items()}
     return {
         "accuracy_by_scale": noise_results.accuracy_by_scale(results.runs),
@@ -95,7 +95,7 @@ def summary(results: Results) -> dict[str, Any]:
     losses = results.autoencoder[results.autoencoder["split"] == "validation"]["loss"]
     return {
         "accuracy": accuracy,
-        "posterior": {scale: found["accuracy"] for scale, found in results.posterior.items()},
+        "posterior": {scale: result["accuracy"] for scale, result in results.posterior.items()},
         "weight_decay": {
             penalty: {"factor": float(chosen["factor"]), "test_accuracy": chosen["test_accuracy"]["mean"]}
             for penalty, chosen in results.choice.items()
@@ -136,9 +136,9 @@ def _other_rows(results: Results) -> Iterator[Row]:
         named = {"study": "denoise", "model": "denoised", "scale": row["level"], "score": "gain"}
         yield {**named, "split": "test", **spread([row["gain"]]), "ci95": row["ci95"]}
     for end, place in results.helps.items():
-        for name, found in (place or {}).items():
+        for name, value in (place or {}).items():
             score = f"helps_{end}" + ("" if name == "level" else f"_{name}")
-            yield from _single("denoise", "denoised", None, "test", {score: found}, [score])
+            yield from _single("denoise", "denoised", None, "test", {score: value}, [score])
     for level, report in results.control.items():
         yield from _single("denoise_control", "noisy", level, "test", report["test"], ["accuracy", "macro_recall"])
     for row in _records(results.new_digits):
@@ -151,10 +151,10 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _single(
-    study: str, model: str, scale: str | None, split: str, found: Mapping[str, Any], scores: Any
+    study: str, model: str, scale: str | None, split: str, result: Mapping[str, Any], scores: Any
 ) -> Iterator[Row]:
     """Yield rows for scores of one run; the interval of an accuracy is that of its n images, where that is known."""
     for score in scores:
-        images = int(found["n"]) if score in ("accuracy", "intended") and "n" in found else None
+        images = int(result["n"]) if score in ("accuracy", "intended") and "n" in result else None
         named = {"study": study, "model": model, "scale": scale, "split": split, "score": score}
-        yield {**named, **spread([float(found[score])], images)}
+        yield {**named, **spread([float(result[score])], images)}

@@ -25,8 +25,6 @@ TWIN = re.compile(r"another run of this stage is in progress")
 SECONDS_BETWEEN_LOOKS = 1
 PATIENCE = 2  # Ctrl-C that are passed on to the stages
 LOST = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
-
-
 # What DVC and the operating system raise for one stage that cannot be prepared or recorded.
 ERRORS = (DvcException, UserError, OSError, sqlite3.Error)
 

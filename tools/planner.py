@@ -147,7 +147,7 @@ class Planner:
     def write(self) -> None:
         """Bring what has been recorded into dvc.lock; entries that others wrote meanwhile stay."""
         if self._entries:
-            began = time.monotonic()
+            began = self._written = time.monotonic()  # also where it fails: not at once again
             with self.repo.lock:
                 lockfile.change(self._entries)
             self.repo.scm_context.track_file(str(lockfile.LOCK_FILE))

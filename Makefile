@@ -39,7 +39,7 @@ prune: setup  ## List what earlier params left behind; YES=1 removes it
 	python -m tools.prune $(if $(filter 1,$(YES)),remove)
 
 test: setup  ## Run all tests
-	pytest -n auto --maxprocesses 8 --dist loadfile
+	pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 bench: setup  ## Measure speed into benchmarks/results.json, about five hours; PARTS="noise memory train graph study parallel workers gpu"
 	python -m benchmarks $(PARTS)

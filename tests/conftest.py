@@ -44,6 +44,16 @@ TINY = {
 }
 
 
+# The files that take minutes, longest first: begun last, one of them would run on while all other processes are done.
+SLOW = ("interruptions", "pipeline", "engine", "results", "publish", "graph")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow files."""
+    order = {f"test_{name}": position for position, name in enumerate(SLOW)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 def dvc(folder: Path, *arguments: str, status: int | None = 0) -> str:
     """Run dvc in ``folder``, check its exit status unless that is None, return what it printed to both streams."""
     return run_in(folder, ["dvc", *arguments], status)

@@ -55,7 +55,7 @@ def test_results_have_the_promised_names(finished: Path) -> None:
 def test_run_leaves_git_clean_but_for_its_results(finished: Path) -> None:
     tracked = git(finished, "ls-files").splitlines()
     assert not [name for name in tracked if name.startswith(("data/", "models/", "checkpoints/"))]
-    ignored = ["quickstart/dvc.lock", "quickstart-mnist/a", "data/raw", "models/mlp", "checkpoints/mlp", "dvc_plots"]
+    ignored = ["quickstart/dvc.lock", "quickstart-mnist/a", "data/raw", "models/mlp", "checkpoints/mlp", "dvc_plots/a"]
     assert git(ROOT, "check-ignore", *ignored).splitlines() == ignored
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,7 +52,10 @@ def read_params(path: Path) -> dict[str, Any]:
 
 
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:
-    """Set dotted keys of a params file and leave all else, its comments included, as it is."""
+    """Set dotted keys of a params file and leave all else, its comments included, as it is.
+
+    The file is replaced in one step: a stage that reads it meanwhile finds the former or the new one.
+    """
     yaml = YAML()
     params = yaml.load(path)
     for key, value in changes.items():
@@ -60,4 +64,5 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         for parent in parents:
             section = section[parent]
         section[last] = value
-    yaml.dump(params, path)
+    with files.replacing(path) as partial:
+        yaml.dump(params, partial)

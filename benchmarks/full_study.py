@@ -1,6 +1,5 @@
-"""The full study: how much of it is not training, and what a change of params.yaml costs against all of it."""
+"""The full study by ``make repro``: how much of it is not training, and what a change of params.yaml costs."""
 
-import itertools
 import re
 import shutil
 import statistics
@@ -11,19 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import full_graph, stubs
-from benchmarks.measure import REPETITIONS, Results, Run, command, ratios, result
+from benchmarks import stubs
+from benchmarks.measure import REPETITIONS, Results, command, ratios, result
 from tools import workspace
+from tools.planner import LOGS
 
-EPOCHS = 2
+EPOCHS = 3
+# Of a training's log; the first epoch counts all that comes before it.
+EPOCH = re.compile(r"^epoch (?!1/).*, ([\d.]+) s$", re.MULTILINE)
 # The time of a download is the network's. Summarize and figures need all runs, and take seconds.
 NOT_TIMED = ("download", "summarize", "figures")
 SCORING = "evaluate"
+# One stage at a time, so that the seconds of all add up.
+ENGINE = [*stubs.ENGINE, "--workers", "1"]
 
 
 @dataclass(frozen=True)
 class Reach:
-    """What ``dvc repro`` runs after a change, counted by kind, and dvc's own seconds, stubs in place of all stages."""
+    """What runs after a change, counted by kind, and the planner's own seconds, stubs in place of all stages."""
 
     stages: Counter[str]
     seconds: float
@@ -42,26 +46,25 @@ def main() -> Iterator[Results]:
     """Find which stages a change reaches, time one stage of each kind on the real data, and add up all at all epochs.
 
     Training is the epochs, each with the scores that it ends with and its checkpoint. All else is overhead: the scoring
-    of trained models, dvc, starting and setting up stages, reading. What dvc takes in a small graph counts in each
-    stage and, with what the full one takes, once more.
+    of trained models, the planner, starting and setting up stages, reading.
     """
-    graph = full_graph.finished()
-    reached = {"everything": reach(graph.folder, graph.first)}
-    changes = possible_changes(reached["everything"].params)
     with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "everything"
+        stubs.create(folder, {})
+        reached = {"everything": reach(folder)}
+        changes = possible_changes(reached["everything"].params)
         for change, keys in changes.items():
-            folder = Path(name) / change
-            shutil.copytree(graph.folder, folder, symlinks=True)
-            workspace.change_params(folder / "params.yaml", keys)
-            reached[change] = reach(folder, stubs.repro(folder))
+            copy = shutil.copytree(folder, Path(name) / change, symlinks=True)
+            workspace.change_params(copy / "params.yaml", keys)
+            reached[change] = reach(copy)
+        noops = [reach(folder).seconds for _ in range(REPETITIONS)]
     rounds = [{change: spent(part, each) for change, part in reached.items()} for each in costs()]
     study = [times["everything"] for times in rounds]
     full = [sum(parts.values()) for parts in study]
     shares = {
         "overhead": [sum(parts.values()) - parts["training"] for parts in study],
-        "scoring": [parts["scoring"] for parts in study],
-        "dvc": [parts["dvc"] for parts in study],
-        "noop": [noop.seconds for noop in graph.noops],
+        **{part: [parts[part] for parts in study] for part in ("scoring", "planner", "else")},
+        "noop": noops,
         **{change: [sum(times[change].values()) for times in rounds] for change in changes},
     }
     yield {
@@ -80,10 +83,11 @@ def possible_changes(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def reach(folder: Path, run: Run) -> Reach:
-    """Return what a run of ``dvc repro`` in a workspace of stubs has reached."""
+def reach(folder: Path) -> Reach:
+    """Return what a run in a workspace of stubs reaches."""
+    run = command(ENGINE, folder)
     params = workspace.read_params(folder / "params.yaml")
-    return Reach(Counter(kind(name) for _, name in stubs.started(run)), run.seconds, params)
+    return Reach(Counter(kind(name) for _, name in stubs.ended(run.lines)), run.seconds, params)
 
 
 def costs() -> Iterator[dict[str, Cost]]:
@@ -96,20 +100,23 @@ def costs() -> Iterator[dict[str, Cost]]:
         workspace.change_params(folder / "params.yaml", {**short, "autoencoder.epochs": EPOCHS})
         listed = [line for _, line in command([*stubs.DVC, "stage", "list", "--name-only"], folder).lines]
         one_of_each = {kind(stage): stage for stage in listed if stage not in NOT_TIMED}
-        again: list[str] = []
         for _ in range(REPETITIONS):
-            run = command([*stubs.DVC, "repro", *again, *one_of_each.values()], folder)
-            yield {name: cost for name, cost in timed(run) if name in one_of_each}
-            shutil.rmtree(folder / "checkpoints")  # or the next training would resume from its last epoch
-            again = ["--force", "--single-item"]
+            run = command([*ENGINE, *one_of_each.values()], folder)
+            yield {found: cost for found, cost in timed(run.lines, folder / LOGS) if found in one_of_each}
+            # Or what has run would come from the run cache, and a training would resume from its last epoch.
+            for path in (".dvc/cache/runs", "checkpoints"):
+                shutil.rmtree(folder / path)
+            (folder / "dvc.lock").unlink()
 
 
-def timed(run: Run) -> Iterator[tuple[str, Cost]]:
-    """Yield the cost of every kind of stage that ``dvc repro`` has run."""
-    for (begin, name), (end, _) in itertools.pairwise([*stubs.started(run), (run.seconds, "")]):
-        ends = [second for second, line in run.lines if begin < second < end and re.match(r"epoch \d+/", line)]
-        epoch = statistics.median(after - before for before, after in itertools.pairwise(ends)) if ends else 0.0
-        yield kind(name), Cost(end - begin, epoch)
+def timed(lines: list[tuple[float, str]], logs: Path) -> Iterator[tuple[str, Cost]]:
+    """Yield the cost of every kind of stage of a run on one worker, from its lines and its stages' logs."""
+    began = 0.0
+    for ended, name in stubs.ended(lines):
+        log = logs / f"{name}.log"
+        epochs = [float(seconds) for seconds in EPOCH.findall(log.read_text())] if log.exists() else []
+        yield kind(name), Cost(ended - began, statistics.median(epochs) if epochs else 0.0)
+        began = ended
 
 
 def kind(stage: str) -> str:
@@ -120,7 +127,7 @@ def kind(stage: str) -> str:
 
 def spent(reach: Reach, costs: dict[str, Cost]) -> dict[str, float]:
     """Return the seconds of all stages that a change reaches, by what they are spent on."""
-    seconds = {"training": 0.0, "scoring": 0.0, "dvc": reach.seconds, "else": 0.0}
+    seconds = {"training": 0.0, "scoring": 0.0, "planner": reach.seconds, "else": 0.0}
     for name, number in reach.stages.items():
         if name in costs:
             seconds["training"] += number * epochs(name, reach.params) * costs[name].epoch

@@ -57,8 +57,8 @@ def engine(points: int) -> Results:
         folder = Path(name)
         stubs.create(folder, {**SMALL, "grid.seeds": list(range(points // len(SCALES)))})
         run = command([*stubs.ENGINE, "evaluate"], folder)
-        stages = sum(" to go" in line for _, line in run.lines)
-    return {f"graph.{points}_points_engine_stage_cpu_seconds": result([run.cpu_seconds / stages], "s / stage")}
+        cost = run.cpu_seconds / len(stubs.ended(run.lines))
+    return {f"graph.{points}_points_engine_stage_cpu_seconds": result([cost], "s / stage")}
 
 
 def copy(folder: Path, seeds: Iterable[int]) -> None:

@@ -65,6 +65,12 @@ def started(run: Run) -> list[tuple[float, str]]:
     return [(second, match[1]) for second, match in matches if match]
 
 
+def ended(lines: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Return the stages that ``make repro`` says have run, each with the second when it ended."""
+    matches = [(second, re.match(r"\d+/\d+ (\S+): \d+ s, ", line)) for second, line in lines]
+    return [(second, match[1]) for second, match in matches if match]
+
+
 def cost_of_stage(run: Run, noop: Run) -> float:
     """Return dvc's own CPU seconds for each stage of a run, beyond those of a run with nothing to do."""
     return (run.cpu_seconds - noop.cpu_seconds) / len(started(run))

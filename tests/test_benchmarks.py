@@ -117,15 +117,11 @@ def test_dvc_takes_copied_grid_points_as_if_they_had_run(tmp_path: Path) -> None
     assert ran() == {"check", *(f"{stage}@mlp-{scale}-3" for stage in ("train", "evaluate") for scale in growth.SCALES)}
 
 
-def test_a_run_is_divided_among_its_stages() -> None:
-    """An epoch counts from its second; a stage from the line that dvc starts it with to the next one's."""
-    lines = [
-        (1.0, "Running stage 'train@mlp-0-0':"),
-        *((2.0, "epoch 1/3 "), (2.5, "epoch 2/3 "), (3.5, "epoch 3/3 "), (4.0, "> python -m stages.train")),
-        (5.0, "Running stage 'posterior@0':"),
-    ]
-    stages = dict(full_study.timed(Run(9.0, 1.0, lines)))
-    assert stages == {"train@mlp": Cost(4.0, 0.75), "posterior": Cost(4.0, 0.0)}
+def test_a_run_is_divided_among_its_stages(tmp_path: Path) -> None:
+    """A stage counts from the end of the one before, the first from the start; of epochs, all but the first count."""
+    (tmp_path / "train@mlp-0-0.log").write_text("".join(f"epoch {n}/4: loss 1, {n / 2:.2f} s\n" for n in range(1, 5)))
+    lines = [(5.0, "1/9 train@mlp-0-0: 4 s, 8 to go"), (6.0, "other"), (9.0, "2/9 posterior@0: 4 s, 7 to go")]
+    assert dict(full_study.timed(lines, tmp_path)) == {"train@mlp": Cost(5.0, 1.5), "posterior": Cost(4.0, 0.0)}
 
 
 def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
@@ -136,7 +132,7 @@ def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
     assert full_study.spent(reached, costs) == {
         "training": 3 * epochs * 2,
         "scoring": 2 * 4,
-        "dvc": 10,
+        "planner": 10,
         "else": 3 * started + 5,
     }
 

@@ -84,6 +84,11 @@ def ran(output: str) -> set[str]:
     return set(re.findall(r"Running stage '([^']+)'", output))
 
 
+def shown(output: str) -> set[str]:
+    """Return the stages that make repro says have ended well."""
+    return set(re.findall(r"^\d+/\d+ (\S+): (?:\d+ s|from the run cache), \d+ to go$", output, re.MULTILINE))
+
+
 def failed(output: str) -> set[str]:
     """Return the names of the stages that dvc says it could not run."""
     return {name for line in re.findall(r"failed to reproduce (.*)", output) for name in re.findall(r"'([^']+)'", line)}

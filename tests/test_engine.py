@@ -20,7 +20,7 @@ from dvc.repo import Repo
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from noisy_mnist.core.errors import UserError
-from tests.conftest import dvc, git, ran, run_in, tool
+from tests.conftest import dvc, git, ran, run_in, shown, tool
 from tests.test_interruptions import lock_entries, results, running_stages, start, until
 from tools import lockfile, pools, repro, warm_start, worker
 from tools.planner import PathsInUse
@@ -76,11 +76,6 @@ def lose(folder: Path, *kinds: str) -> None:
     dump_yaml(folder / "dvc.lock", lock)
     for path in outputs:
         (folder / path).unlink()
-
-
-def shown(output: str) -> set[str]:
-    """Return the stages that a run says have ended well."""
-    return set(re.findall(r"^\d+/\d+ (\S+): (?:\d+ s|from the run cache), \d+ to go$", output, re.MULTILINE))
 
 
 def test_dvc_finds_nothing_to_do_after_it(finished: Path) -> None:

@@ -200,10 +200,10 @@ def test_two_runs_in_one_workspace_lose_nothing(unrun: Path, tmp_path: Path) -> 
 
 def test_ctrl_c_ends_quietly_and_plain_dvc_resumes(unrun: Path, change: Callable[..., None], tmp_path: Path) -> None:
     """Pressed again if TensorFlow has swallowed it, as it may while it frees what it traced."""
-    change({"models.tiny_fresh.epochs": 100, "autoencoder.epochs": 100})
+    change({"models.tiny_fresh.epochs": 40, "autoencoder.epochs": 40})
     log = tmp_path / "log"
     run = start(unrun, log, STARTED)
-    until(lambda: "epoch 2/100" in stage_logs(unrun))
+    until(lambda: "epoch 2/40" in stage_logs(unrun))
     os.killpg(run.pid, signal.SIGINT)
     until(lambda: run.poll() is not None or SWALLOWED.search(stage_logs(unrun)))
     if run.poll() is None:

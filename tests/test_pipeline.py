@@ -13,7 +13,7 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from noisy_mnist.core import tables
-from tests.conftest import dvc, failed, git, ran
+from tests.conftest import dvc, failed, git, ran, shown, tool
 from tests.test_graph import STAGES
 from tools import workspace
 from tools.workspace import ROOT
@@ -129,10 +129,10 @@ def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callab
     noisy = contents(tiny / "data/noisy")
     git(tiny, "checkout", "--quiet", "-b", "wide")
     change({"models.tiny.layers": [{"dense": 64}], "grid.scales": [0, 0.25, 0.5]})
-    output = dvc(tiny, "repro")
+    output = tool(tiny, "repro")
     new = {"tiny-0-0", "tiny-0.25-0", "tiny-0.5-0", "tiny_fresh-0.25-0"}
     tested = new | {"tiny_fresh-0-0", "tiny_fresh-0.5-0"}  # all models, at the new scale too
-    assert ran(output) == {"check", "summarize", "figures", *(f"evaluate@{run}" for run in tested)} | {
+    assert shown(output) == {"check", "summarize", "figures", *(f"evaluate@{run}" for run in tested)} | {
         *(f"train@{run}" for run in new),
         *(f"{stage}@0.25" for stage in ("noise", "posterior", "denoise_scale")),
     }

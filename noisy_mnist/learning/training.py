@@ -9,9 +9,12 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +31,10 @@ from noisy_mnist.learning.params import OptimizerParams
 # Images that are gathered, given noise and handed to TensorFlow at a time, as whole batches, and trained on in one
 # call: enough to hide the cost of the call, few enough that memory does not grow with the data set.
 CHUNK = 4096
-BATCHES_AHEAD = 8
 # The streams of random numbers that one (seed, epoch) is the key of; noise on files uses the streams of SPLITS.
 ORDER, FRESH_NOISE, DROPOUT = range(len(SPLITS), len(SPLITS) + 3)
 
+Item = TypeVar("Item")
 Report = Callable[[list[Row]], None]
 
 
@@ -137,7 +140,6 @@ def fit(training: Training, curve: Curve, checkpoint: Path, report: Report) -> t
         # makes convolutions on a CPU several times slower. Keras turns it off anyway where operations must be
         # deterministic (backend.set_up).
         jit_compile=False,
-        steps_per_execution=training.chunk // settings.batch_size,
     )
     model.optimizer.build(model.trainable_variables)
     fingerprint = training.fingerprint(curve)
@@ -145,9 +147,12 @@ def fit(training: Training, curve: Curve, checkpoint: Path, report: Report) -> t
     done = history[-1]["epoch"] if history else 0
     if done:
         print(f"resuming from epoch {done} of {settings.epochs}, in {checkpoint}", file=sys.stderr, flush=True)
-    for epoch in range(done + 1, settings.epochs + 1):
+    step = updates(model, training)
+    chunks = ((epoch, chunk) for epoch in range(done + 1, settings.epochs + 1) for chunk in batches(training, epoch))
+    for epoch, of_epoch in groupby(ahead(chunks), itemgetter(0)):
         seed_dropout(model, training.seed, epoch)
-        model.fit(batches(training, epoch), epochs=1, shuffle=False, verbose=0)
+        for _, (images, targets) in of_epoch:
+            step(images, targets)
         rows: list[Row] = [{"epoch": epoch, "split": name, **score(model, part)} for name, part in curve.items()]
         if not all(math.isfinite(row["loss"]) for row in rows):
             found = f"learning_rate: found {settings.learning_rate}"
@@ -175,22 +180,41 @@ def restore(model: keras.Model, checkpoint: Path, fingerprint: str) -> list[Row]
     return history
 
 
-def batches(training: Training, epoch: int) -> tf.data.Dataset:
-    """Return one epoch of (images float32 (batch, 28, 28), labels uint8 (batch,) or clean images like the others).
+def updates(model: keras.Model, training: Training) -> Callable[[Any, Any], None]:
+    """Return a function that updates the weights once for each batch.
 
-    A thread of tf.data prepares them while the model trains. tf.data has no keyed shuffle, so the order is NumPy's.
+    Its arguments are images float32 (n, batch, 28, 28) and labels uint8 (n, batch), or clean images like the others.
+    All updates are one call of one graph: no time goes into Python between them, nor into building it anew.
     """
     shape = training.examples.targets.shape[1:]
-    target = tf.TensorSpec((None, *shape), tf.float32 if shape else tf.uint8)
-    signature = (tf.TensorSpec((None, *IMAGE_SHAPE), tf.float32), target)
-    chunks = tf.data.Dataset.from_generator(lambda: examples(training, epoch), output_signature=signature)
-    counted = tf.data.experimental.assert_cardinality(training.steps)  # or Keras warns that the data ran out
-    whole = chunks.prefetch(2).rebatch(training.settings.batch_size, drop_remainder=True).apply(counted)
-    # The thread that tunes a pipeline sleeps 10 ms, then 20, 40 and so on, and the end of an epoch waits until it
-    # wakes: with tuning on, epochs take 1.27, 2.55, 5.11, 10.23 or 20.47 seconds and nothing between.
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return whole.prefetch(BATCHES_AHEAD).with_options(options)
+    images = tf.TensorSpec((None, training.settings.batch_size, *IMAGE_SHAPE), tf.float32)
+    targets = tf.TensorSpec((None, training.settings.batch_size, *shape), tf.float32 if shape else tf.uint8)
+
+    @tf.function(input_signature=[images, targets])  # type: ignore[untyped-decorator]
+    def update(images: Any, targets: Any) -> None:
+        for index in tf.range(tf.shape(images)[0]):
+            model.train_step((images[index], targets[index]))
+
+    return cast(Callable[[Any, Any], None], update)
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield what an iterator yields; a thread makes the next item while one is in use."""
+    end = object()
+    with ThreadPoolExecutor(1) as thread:
+        coming: Future[Any] = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
+
+
+def batches(training: Training, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:
+    """Yield one epoch in whole batches, a chunk at a time: images (n, batch, 28, 28) and targets (n, batch, ...)."""
+    size = training.settings.batch_size
+    for images, targets in examples(training, epoch):
+        if n := len(targets) // size:
+            whole = slice(n * size)
+            yield images[whole].reshape(n, size, *IMAGE_SHAPE), targets[whole].reshape(n, size, *targets.shape[1:])
 
 
 def examples(training: Training, epoch: int) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:

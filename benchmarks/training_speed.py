@@ -16,7 +16,7 @@ from benchmarks import stubs
 from benchmarks.measure import BFLOAT16, REPETITIONS, Result, Results, command, cpu_info, ratios, result
 from noisy_mnist.core import tables
 from noisy_mnist.data import splits
-from noisy_mnist.learning.params import Conv, Dense, ModelParams, Pool
+from noisy_mnist.learning.params import Conv, Dense, ModelParams
 from tools import workspace
 
 SCALE = "0.5"
@@ -185,13 +185,10 @@ def gflop(net: Net, folder: Path) -> float:
     layers = [*ModelParams.model_validate(section).layers, Dense(dense=splits.CLASSES)]
     for layer in layers:
         match layer:
-            case Conv(conv=filters, kernel=kernel):
+            case Conv(conv=filters, kernel=kernel, pool=pool):
                 side -= kernel - 1
                 cost = 2 * side**2 * kernel**2 * depth * filters
-                depth = filters
-            case Pool(pool=size):
-                side //= size
-                continue
+                side, depth = side // pool, filters
             case Dense(dense=units):
                 inputs = depth if flat else side**2 * depth
                 cost, depth, flat = 2 * inputs * units, units, True

@@ -20,7 +20,7 @@ TINY_MODEL = {
     "batch_size": 64,
     "epochs": 2,
 }
-TINY_CNN = {**TINY_MODEL, "layers": [{"conv": 4, "kernel": 3, "batch_norm": True}, {"pool": 4}], "fresh_noise": True}
+TINY_CNN = {**TINY_MODEL, "layers": [{"conv": 4, "kernel": 3, "pool": 4, "batch_norm": True}], "fresh_noise": True}
 TINY = {
     "data.dataset": "digits",
     "grid.scales": [0, 0.5],

@@ -57,7 +57,7 @@ def test_the_notebook_trains_the_network_of_params(tmp_path: Path, net: str) -> 
 
 def test_products_are_counted_forward_and_twice_backward_but_for_the_first_layer(tmp_path: Path) -> None:
     shutil.copy(workspace.ROOT / "params.yaml", tmp_path)
-    net = {**PARAMS["models"]["cnn"], "layers": [{"conv": 2, "kernel": 3}, {"pool": 2}, {"dropout": 0.5}, {"dense": 3}]}
+    net = {**PARAMS["models"]["cnn"], "layers": [{"conv": 2, "kernel": 3, "pool": 2}, {"dropout": 0.5}, {"dense": 3}]}
     workspace.change_params(tmp_path / "params.yaml", {"models.cnn": net})
     train, validation = 50, 20
     for name, n in zip(splits.SPLITS[:2], (train, validation), strict=True):

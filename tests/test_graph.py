@@ -237,6 +237,7 @@ MODEL_VALUES: dict[str, Any] = {
     "batch_size": 32,
     "epochs": 1,
     "fresh_noise": False,
+    "standardise": True,
     "precision": "mixed_bfloat16",
 }
 

@@ -60,13 +60,36 @@ def test_models_of_the_same_net_differ_in_what_their_names_say() -> None:
 
 
 FIT = {"optimizer": "adam", "learning_rate": 0.1, "batch_size": 1, "epochs": 1}
-LAYERS = [{"conv": 4, "kernel": 3, "batch_norm": True}, {"pool": 2}, {"dropout": 0.5}, {"dense": 8}]
+LAYERS = [{"conv": 4, "kernel": 3, "pool": 2, "batch_norm": True}, {"dropout": 0.5}, {"dense": 8}]
 
 
 def built(seed: int, layers: list[dict[str, int]] = LAYERS, **penalties: float) -> keras.Model:
     """Return the small ConvNet, or one of other layers, with weights from a seed."""
     keras.utils.set_random_seed(seed)
     return models.classifier(ModelParams.model_validate({**FIT, "layers": layers, **penalties}), "float32")
+
+
+def test_pool_before_relu_is_pool_after_it() -> None:
+    images = np.random.default_rng(0).normal(size=(5, 28, 28)).astype(np.float32)
+    model = built(0, [{"conv": 4, "kernel": 3, "pool": 2}])
+    convolved = model.get_layer("conv_0")(images[..., np.newaxis])
+    after = keras.layers.MaxPooling2D(2)(keras.layers.ReLU()(convolved))
+    last = model.get_layer("probabilities")
+    np.testing.assert_allclose(models.predict(model, images), last(keras.layers.Flatten()(after)), rtol=1e-5)
+
+
+def test_a_network_that_standardises_gives_what_another_gives_for_standardised_images(tmp_path: Path) -> None:
+    params = ModelParams.model_validate({**FIT, "layers": LAYERS, "standardise": True})
+    keras.utils.set_random_seed(0)
+    model, plain = models.classifier(params, "float32", 0.5, 4.0), built(0)
+    plain.set_weights(model.get_weights())
+    images = np.random.default_rng(0).normal(0.5, 4.0, (5, 28, 28)).astype(np.float32)
+    expected = models.predict(plain, (images - np.float32(0.5)) / np.float32(4))
+    np.testing.assert_allclose(models.predict(model, images), expected, rtol=1e-4)
+    models.save(model, tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        models.predict(models.load(tmp_path / "model.keras"), images), models.predict(model, images)
+    )
 
 
 def built_autoencoder(seed: int, precision: str = "float32") -> keras.Model:

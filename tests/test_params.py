@@ -20,14 +20,14 @@ from noisy_mnist.core.params import Scale, Seed
 from noisy_mnist.data import noise
 from noisy_mnist.data.params import NoiseParams
 from noisy_mnist.datasets.params import DataParams
-from noisy_mnist.learning.params import LAYERS, Conv, Dense, Dropout, ModelParams, OptimizerParams, Pool, Precision
+from noisy_mnist.learning.params import LAYERS, Conv, Dense, Dropout, ModelParams, OptimizerParams, Precision
 from tools import workspace
 
 OWN = (Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8")
 LINES = OWN.splitlines(keepends=True)
 MODELS = list(YAML(typ="safe").load(OWN)["models"])
 REMOVED = "<removed>"
-LAYER = "{dense: 512}, {conv: 32, kernel: 3}, {pool: 2} or {dropout: 0.5}"
+LAYER = "{dense: 512}, {conv: 32, kernel: 3, pool: 2} or {dropout: 0.5}"
 OPTIMIZERS = ("adam", "rmsprop", "sgd", "adadelta")
 PRECISIONS = ("float32", "mixed_bfloat16")
 SECTIONS = [name for name in study.Params.model_fields if name != "models"]
@@ -140,7 +140,7 @@ VALUES = dict(values(YAML(typ="safe").load(OWN)))
 TRIED = [key for key in VALUES if not key.startswith("models.") or key.split(".")[1] in ("mlp", "cnn_bn", MODELS[-1])]
 LISTS = [key for key in TRIED if isinstance(VALUES[key], list)]
 SCALARS = [key for key in TRIED if key not in LISTS]
-NEW_MODEL = {"layers": [{"conv": 8, "kernel": 5}, {"pool": 2}, {"dense": 16}], "optimizer": "sgd", "epochs": 3}
+NEW_MODEL = {"layers": [{"conv": 8, "kernel": 5, "pool": 2}, {"dense": 16}], "optimizer": "sgd", "epochs": 3}
 
 Change = Callable[[dict[str, Any]], str]
 
@@ -262,10 +262,12 @@ def test_no_list_is_longer_than_ten() -> None:
 COMMENTS = " ".join(line.partition("#")[2].strip() for line in LINES)
 # What a comment says a key is where it is left out.
 DEFAULTS = [
-    (Conv, "kernel", r"optional kernel side, (\w+),"),
+    (Conv, "kernel", r"kernel side, (\w+),"),
+    (Conv, "pool", r"pool side, (\w+),"),
     (Conv, "batch_norm", r"and batch_norm, (\w+)\)"),
     (OptimizerParams, "schedule", r"schedule: (\w+) \(default\)"),
     (ModelParams, "fresh_noise", r"fresh_noise: [^()]*\(default (\w+)\)"),
+    (ModelParams, "standardise", r"standardise: [^()]*\(default (\w+)\)"),
     (ModelParams, "kernel_l2", r"kernel_l2, activity_l2: [^()]*\(default (\w+)\)"),
     (ModelParams, "activity_l2", r"kernel_l2, activity_l2: [^()]*\(default (\w+)\)"),
 ]
@@ -302,7 +304,7 @@ def test_every_default_is_in_a_comment() -> None:
         ("train.precision", r"# (\w+), or (\w+)", get_args(Precision)),
         ("models", r"optimizer: (\w+), (\w+), (\w+), (\w+)\.", OPTIMIZERS),
         ("models", r"schedule: (\w+) \(default\), or (\w+)", ("constant", "cosine")),
-        ("models", r"layers: (\w+) \(.* and (\w+) \(.*; (\w+) \(.*; (\w+) \(", tuple(LAYERS)),
+        ("models", r"layers: (\w+) \(.* and (\w+) \(filters.*; (\w+) \(", tuple(LAYERS)),
     ],
 )
 def test_comment_names_all_choices(key: str, pattern: str, choices: tuple[str, ...]) -> None:
@@ -338,7 +340,7 @@ def test_range_in_a_comment_is_what_is_accepted(folder: Path, refused: Refused, 
         {"train.curve_images": 2**31},
         {"models.mlp.layers": []},
         {"models.mlp.layers": [{"conv": 1, "kernel": 28}, {"dense": 1}]},
-        {"models.mlp.layers": [{"pool": 28}, {"conv": 1, "kernel": 1}, {"dropout": 0}, {"dense": 1}]},
+        {"models.mlp.layers": [{"conv": 1, "kernel": 1, "pool": 28}, {"dropout": 0}, {"dense": 1}]},
         {"models.mlp.learning_rate": 1},
         {"models.mlp.precision": None},
         {"models.mlp.kernel_l2": 0, "models.mlp.activity_l2": 0.0},
@@ -437,7 +439,8 @@ ZERO = ("Expected 0 written as 0",)
         ("models.mlp.layers[1].dropout", 1, ("less than 1",)),
         *(("models.cnn.layers[0].conv", value, ()) for value in NOT_COUNTS),
         *(("models.cnn.layers[0].kernel", value, ()) for value in (*NOT_COUNTS, 29)),
-        *(("models.cnn.layers[2].pool", value, ()) for value in (*NOT_COUNTS, 1, 29)),
+        *(("models.cnn.layers[1].pool", value, ()) for value in (*NOT_COUNTS, 29)),
+        ("models.cnn.standardise", "yes", ("boolean",)),
         ("models.cnn_bn.layers[0].batch_norm", "yes", ("boolean",)),
         ("weight_decay.model", None, ("string",)),
         ("weight_decay.penalties", [], ("at least 1",)),
@@ -539,7 +542,7 @@ def test_keys_that_contradict_each_other_are_named(
         assert word in message
 
 
-CONV, POOL, DENSE = {"conv": 8, "kernel": 3}, {"pool": 2}, {"dense": 8}
+CONV, POOL, DENSE = {"conv": 8, "kernel": 3}, {"conv": 8, "kernel": 1, "pool": 2}, {"dense": 8}
 
 
 @pytest.mark.parametrize(
@@ -778,7 +781,7 @@ def test_read_gives_typed_layers(folder: Path) -> None:
     write(folder, {"models.mlp.layers": [CONV, POOL, {"dropout": 0.5}, DENSE]})
     assert params.read(ModelParams, "models.mlp").layers == [
         Conv(conv=8, kernel=3),
-        Pool(pool=2),
+        Conv(conv=8, kernel=1, pool=2),
         Dropout(dropout=0.5),
         Dense(dense=8),
     ]

@@ -200,3 +200,11 @@ def test_nothing_is_unpickled(tmp_path: Path, folder: Path, part: str, form: str
     with pytest.raises(UserError, match="train"):
         splits.load(folder, "train")
     assert not sprung.exists()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16])
+@pytest.mark.parametrize("n", [1, 7, splits.CHUNK + 3])
+def test_moments_are_those_of_all_pixels_as_the_network_gets_them(dtype: type, n: int) -> None:
+    images = (np.random.default_rng(0).random((n, 28, 28)) * 255).astype(dtype)
+    pixels = splits.scaled(images).astype(np.float64)
+    assert splits.moments(images) == pytest.approx((pixels.mean(), pixels.std()))

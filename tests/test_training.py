@@ -21,7 +21,7 @@ from noisy_mnist.learning.params import ModelParams
 
 pytestmark = pytest.mark.usefixtures("tensorflow_set_up")
 MLP = [{"dense": 12}, {"dropout": 0.3}, {"dense": 8}, {"dropout": 0.2}]
-CNN = [{"conv": 3, "kernel": 5, "batch_norm": True}, {"pool": 4}, {"dropout": 0.5}]
+CNN = [{"conv": 3, "kernel": 5, "pool": 4, "batch_norm": True}, {"dropout": 0.5}]
 SETTINGS = {"optimizer": "adam", "learning_rate": 0.01, "batch_size": 20, "epochs": 4}
 DRAW = NoiseParams(kind="gaussian", clip=False, seed=5)
 RNG = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Images and labels of one split as two ``.npy`` files, which any program reads by memory map."""
 
+import math
 import mmap
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,8 @@ IMAGE_SHAPE = (28, 28)
 IN_MEMORY_BYTES = 2**28
 # Images taken out of a memory map at a time: for each, the system maps up to megabytes of the file around it.
 TAKE = 32
+# Images whose moments are computed at a time.
+CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,17 @@ def take(images: NDArray[Any], chosen: slice | NDArray[np.int64]) -> NDArray[Any
         copy[start : start + TAKE] = images[positions[start : start + TAKE]]
         mapped.madvise(mmap.MADV_DONTNEED)
     return copy
+
+
+def moments(images: NDArray[Any]) -> tuple[float, float]:
+    """Return mean and standard deviation of all pixels of images, in the unit of ``scaled``."""
+    total = squares = 0.0
+    for start in range(0, len(images), CHUNK):
+        pixels = scaled(take(images, slice(start, start + CHUNK))).astype(np.float64)
+        total += pixels.sum()
+        squares += np.square(pixels).sum()
+    mean = total / images.size
+    return mean, math.sqrt(squares / images.size - mean**2)
 
 
 def scaled(images: NDArray[Any]) -> NDArray[np.float32]:

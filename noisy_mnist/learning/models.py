@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.data.splits import CLASSES, IMAGE_SHAPE, scaled, take
 from noisy_mnist.learning.backend import keras
-from noisy_mnist.learning.params import Conv, Dense, Dropout, ModelParams, OptimizerParams, Pool
+from noisy_mnist.learning.params import Conv, Dense, Dropout, ModelParams, OptimizerParams
 
 OPTIMIZERS = {
     "adadelta": keras.optimizers.Adadelta,
@@ -26,29 +26,32 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 PREDICT_BATCH = 500
 
 
-def classifier(params: ModelParams, precision: str) -> keras.Model:
+def classifier(params: ModelParams, precision: str, mean: float = 0, std: float = 1) -> keras.Model:
     """Return the untrained, uncompiled network of an entry of ``models``.
 
     From images (n, 28, 28) to class probabilities (n, 10), float32. Its initial weights come from Keras' global
-    generator: seed it first. ``precision`` is a Keras dtype policy.
+    generator: seed it first. ``precision`` is a Keras dtype policy. mean, std: of the pixels of the training images,
+    for a network that standardises its input.
     """
     kernel = keras.regularizers.L2(params.kernel_l2) if params.kernel_l2 else None
     activity = keras.regularizers.L2(params.activity_l2) if params.activity_l2 else None  # Keras takes the batch's mean
     layers = keras.layers
     stack: list[Any] = [keras.Input(IMAGE_SHAPE, name="images")]
-    if any(isinstance(layer, Conv | Pool) for layer in params.layers):
+    if params.standardise:
+        stack.append(layers.Rescaling(1 / std, -mean / std, name="standardise", dtype="float32"))
+    if any(isinstance(layer, Conv) for layer in params.layers):
         stack.append(layers.Reshape((*IMAGE_SHAPE, 1), name="channel", dtype=precision))
     flat = False
     for index, layer in enumerate(params.layers):
         match layer:
-            case Conv(conv=filters, kernel=side, batch_norm=batch_norm):
+            case Conv(conv=filters, kernel=side, pool=pool, batch_norm=batch_norm):
                 conv = {"use_bias": not batch_norm, "kernel_regularizer": kernel, "dtype": precision}
                 stack.append(layers.Conv2D(filters, side, name=f"conv_{index}", **conv))
+                if pool > 1:
+                    stack.append(layers.MaxPooling2D(pool, name=f"pool_{index}", dtype=precision))
                 if batch_norm:
                     stack.append(layers.BatchNormalization(name=f"batch_norm_{index}", dtype=precision))
                 stack.append(layers.ReLU(name=f"relu_{index}", activity_regularizer=activity, dtype=precision))
-            case Pool(pool=side):
-                stack.append(layers.MaxPooling2D(side, name=f"pool_{index}", dtype=precision))
             case Dropout(dropout=rate):
                 stack.append(layers.Dropout(rate, name=f"dropout_{index}", dtype=precision))
             case Dense(dense=units):

@@ -17,17 +17,16 @@ class Dense(Section):
 
 
 class Conv(Section):
-    """``conv`` square filters of side ``kernel`` pixels without padding, batch norm if asked for, then relu."""
+    """``conv`` square filters of side ``kernel`` pixels without padding, pool, batch norm, relu.
+
+    pool: only the largest value of each ``pool`` × ``pool`` square is kept. Before relu that gives what it gives after
+    it, and batch norm has less to do.
+    """
 
     conv: int = Field(ge=1, le=4096)
     kernel: int = Field(default=3, ge=1, le=28)
+    pool: int = Field(default=1, ge=1, le=28)
     batch_norm: bool = False
-
-
-class Pool(Section):
-    """The largest value of each ``pool`` × ``pool`` square."""
-
-    pool: int = Field(ge=2, le=28)
 
 
 class Dropout(Section):
@@ -36,26 +35,25 @@ class Dropout(Section):
     dropout: float = Field(ge=0, lt=1)
 
 
-LAYERS: dict[str, type[Dense | Conv | Pool | Dropout]] = {
+LAYERS: dict[str, type[Dense | Conv | Dropout]] = {
     "dense": Dense,
     "conv": Conv,
-    "pool": Pool,
     "dropout": Dropout,
 }
 
 
-def _layer(value: Any, _check: Any) -> Dense | Conv | Pool | Dropout:
+def _layer(value: Any, _check: Any) -> Dense | Conv | Dropout:
     """Return the layer that a mapping describes: the first key of LAYERS in it says which."""
-    if isinstance(value, Dense | Conv | Pool | Dropout):
+    if isinstance(value, Dense | Conv | Dropout):
         return value
     for key, layer in LAYERS.items():
         if isinstance(value, dict) and key in value:
             return layer.model_validate(value)
-    expected = "Expected a layer: {dense: 512}, {conv: 32, kernel: 3}, {pool: 2} or {dropout: 0.5}"
+    expected = "Expected a layer: {dense: 512}, {conv: 32, kernel: 3, pool: 2} or {dropout: 0.5}"
     raise PydanticCustomError("layer", "{expected}", {"expected": expected})
 
 
-Layer = Annotated[Dense | Conv | Pool | Dropout, WrapValidator(_layer)]
+Layer = Annotated[Dense | Conv | Dropout, WrapValidator(_layer)]
 
 
 class OptimizerParams(Section):
@@ -71,6 +69,8 @@ class OptimizerParams(Section):
 class ModelParams(OptimizerParams):
     """One entry of ``models``. A softmax over the ten classes follows the last layer.
 
+    standardise: take from each pixel the mean of all pixels of the training images, and divide by their standard
+    deviation.
     kernel_l2: the loss grows by this factor times the sum of squares of all weights but biases and batch norm's.
     activity_l2: by this factor times the sum of squares of an image's activations after each relu.
     """
@@ -79,6 +79,7 @@ class ModelParams(OptimizerParams):
     kernel_l2: float = Field(default=0, ge=0)
     activity_l2: float = Field(default=0, ge=0)
     fresh_noise: bool = False
+    standardise: bool = False
     precision: Precision | None = None
 
     @model_validator(mode="after")
@@ -88,10 +89,10 @@ class ModelParams(OptimizerParams):
         for index, layer in enumerate(self.layers):
             if isinstance(layer, Dense):
                 side = None
-            elif isinstance(layer, Conv | Pool):
+            elif isinstance(layer, Conv):
                 if side is None:
-                    raise ValueError(f"layers[{index}]: conv and pool must come before the first dense layer")
-                side = side - layer.kernel + 1 if isinstance(layer, Conv) else side // layer.pool
+                    raise ValueError(f"layers[{index}]: conv must come before the first dense layer")
+                side = (side - layer.kernel + 1) // layer.pool
                 if side < 1:
                     raise ValueError(f"layers[{index}]: nothing is left of the 28×28 image: use fewer or smaller ones")
         return self

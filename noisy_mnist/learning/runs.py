@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from noisy_mnist.core.errors import UserError
-from noisy_mnist.data.splits import Split
+from noisy_mnist.data.splits import Split, moments
 from noisy_mnist.learning import models, progress
 from noisy_mnist.learning.backend import keras
 from noisy_mnist.learning.checkpoints import Row
@@ -32,9 +32,10 @@ def classifier(
     """
     precision = model.precision or train.precision
     drawn = fresh if model.fresh_noise else None
+    pixels = moments(noisy["train"].images) if model.standardise else ()
     training = Training(
         settings=model,
-        build=partial(models.classifier, model, precision),
+        build=partial(models.classifier, model, precision, *pixels),
         precision=precision,
         threads=compute.threads,
         seed=seed,

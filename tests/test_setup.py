@@ -27,7 +27,6 @@ WHEEL = {
 }
 # What other programs have their users set, and containers come with.
 ELSEWHERE = {
-    "CDPATH": "/",
     "KERAS_BACKEND": "jax",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PIP_CONSTRAINT": "/nowhere/constraint.txt",
@@ -56,9 +55,9 @@ def make(folder: Path, *arguments: str, status: int = 0, **variables: str) -> st
     return run_in(folder, ["env", "--ignore-environment", *setting, "make", *arguments], status)
 
 
-def sets_up(folder: Path) -> bool:
+def sets_up(folder: Path, **variables: str) -> bool:
     """Return whether make would make the environment anew."""
-    return SETS_UP in make(folder, "--dry-run", "setup")
+    return SETS_UP in make(folder, "--dry-run", "setup", **variables)
 
 
 def create(folder: Path) -> Path:
@@ -111,10 +110,10 @@ def test_of_two_at_once_one_sets_up_whatever_is_set_for_other_programs(project: 
     assert run_in(project, [str(project / ".venv/bin/dvc")], status=0) == "installed here\n"
     prefix, names = make(project, "verify", **ELSEWHERE).splitlines()[-2:]
     assert prefix == str(project / ".venv")
-    assert set(names.split()) & ELSEWHERE.keys() == {"CDPATH", "PIP_REQUIRE_VIRTUALENV", "PIP_USER"}
+    assert set(names.split()) & ELSEWHERE.keys() == {"PIP_REQUIRE_VIRTUALENV", "PIP_USER"}
 
 
-def test_environment_is_current_by_what_it_was_made_from_and_where(project: Path) -> None:
+def test_environment_is_current_by_what_it_was_made_from_and_where(project: Path, tmp_path: Path) -> None:
     lock, python = project / "requirements.lock", project / ".venv/bin/python"
     for date in (0, 2**32):  # as after a copy or a checkout
         os.utime(lock, (date, date))
@@ -130,6 +129,8 @@ def test_environment_is_current_by_what_it_was_made_from_and_where(project: Path
     assert sets_up(project)
     python.unlink()
     python.symlink_to(leads_to)
+    (tmp_path / ".venv").mkdir()
+    assert not sets_up(project, CDPATH=str(tmp_path))
     moved = project.rename(project.with_name("moved"))
     assert sets_up(moved)
     moved.rename(project)

@@ -3,19 +3,50 @@
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 PYTHON ?= python3
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export OUTSIDE := $(subst $(CURDIR)/.venv/bin:,,$(PATH))
+export PATH := $(CURDIR)/.venv/bin:$(OUTSIDE)
+# Set for something else, these and ~/.keras would have Python find other modules or none, pip install other versions or
+# elsewhere, and Keras and matplotlib use a backend that is not here.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PIP_CONSTRAINT PIP_PREFIX PIP_PYTHON PIP_TARGET KERAS_BACKEND MPLBACKEND
+export PIP_USER := 0
+export KERAS_HOME := $(CURDIR)/.venv
 
 help:  ## Show the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/installed  ## Install everything from requirements.lock into .venv
+# .venv is current if it was made here, from this requirements.lock, and its Python is still there. Dates tell nothing
+# after a checkout or a copy; in a moved or copied folder the programs in .venv/bin name the Python of the former one.
+MADE_FROM = { (cd ./.venv && pwd -P) && cat requirements.lock; }
+CURRENT = { $(MADE_FROM) | cmp -s - .venv/installed && .venv/bin/python -c 'import pip'; } 2> /dev/null
 
+# Refuse a Python that cannot make .venv; wait for another make that does: the shell holds this lock until it ends.
+define READY
+import sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    sys.exit("Python 3.11 to 3.13 expected, found %d.%d: make PYTHON=..." % sys.version_info[:2])
+import fcntl, importlib.util
+if not importlib.util.find_spec("ensurepip"):
+    sys.exit("Python has no ensurepip: install the package python3-venv (Debian, Ubuntu), or make PYTHON=...")
+fcntl.flock(9, fcntl.LOCK_EX)
+endef
+export READY
+
+setup:  ## Install everything from requirements.lock into .venv
+	@$(CURRENT) || { \
+	  exec 9>> requirements.lock; \
+	  PATH="$$OUTSIDE" $(PYTHON) -c "$$READY" || \
+	    { [ $$? != 127 ] || echo "Python 3.11 to 3.13 expected, found none: make PYTHON=..." >&2; exit 1; }; \
+	  $(CURRENT) || $(MAKE) --no-print-directory .venv; \
+	}
+
+# A link, as in quickstart, is removed: --clear would empty what it leads to.
 # pip compiles bytecode as it installs: without it, every stage would take seconds longer to start.
-.venv/installed: requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 expected, found %d.%d: make PYTHON=..." % sys.version_info[:2])'
-	$(PYTHON) -m venv --clear .venv
-	python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	touch $@
+.venv:
+	if [ -L .venv ]; then rm .venv; fi
+	PATH="$$OUTSIDE" $(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@[ -x .venv/bin/dvc ] || { echo "pip did not install into .venv: see 'pip config list' for what leads it elsewhere" >&2; exit 1; }
+	$(MADE_FROM) > .venv/installed
 
 quickstart: setup  ## Run a small grid of the real graph, offline, in quickstart/; DATASET=mnist on the real images
 	python -m tools.quickstart $(DATASET)
@@ -53,4 +84,4 @@ lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
 audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
 	pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
-.PHONY: audit bench help setup quickstart repro publish plots verify repair prune test check lock
+.PHONY: .venv audit bench help setup quickstart repro publish plots verify repair prune test check lock

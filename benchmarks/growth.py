@@ -74,7 +74,8 @@ def copy(folder: Path, seeds: Iterable[int]) -> None:
             lock["stages"][f"{name[:-1]}{seed}"] = copied
             for one, other in zip(entry["outs"], copied["outs"], strict=True):
                 shutil.copy(folder / one["path"], folder / other["path"])
-    yaml.dump(lock, folder / "dvc.lock")
+    with (folder / "dvc.lock").open("w", encoding="utf-8") as file:
+        yaml.dump(lock, file)
 
 
 def use(folder: Path, seeds: int) -> None:

@@ -80,7 +80,7 @@ def command(arguments: Sequence[str], folder: Path, gpu: bool = False) -> Run:
     began, used = time.perf_counter(), cpu_of_children()
     environment = workspace.environment() | ({} if gpu else CPU_ONLY)
     with subprocess.Popen(
-        arguments, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        arguments, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
     ) as process:
         lines = [(time.perf_counter() - began, line.rstrip()) for line in process.stdout or []]
     took = time.perf_counter() - began
@@ -105,4 +105,4 @@ def folder_on_disk() -> tempfile.TemporaryDirectory[str]:
 
 def cpu_info() -> str:
     """Return what Linux reports of the processor, nothing elsewhere."""
-    return Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""

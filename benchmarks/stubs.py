@@ -34,7 +34,7 @@ def create(folder: Path, changes: dict[str, Any], training: float = 0) -> None:
     """
     workspace.create(folder, changes)
     stub = folder / "stub.sh"
-    stub.write_text(STUB)
+    stub.write_text(STUB, encoding="utf-8")
     stub.chmod(0o755)
     yaml = YAML()
     yaml.width = 10_000
@@ -42,7 +42,8 @@ def create(folder: Path, changes: dict[str, Any], training: float = 0) -> None:
     for name, stage in graph["stages"].items():
         sleep = f"sleep {training} && " if name == "train" and training else ""
         stage["cmd"] = sleep + " ".join(["./stub.sh", *outputs(stage)])
-    yaml.dump(graph, folder / "dvc.yaml")
+    with (folder / "dvc.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(graph, file)
 
 
 def outputs(stage: dict[str, Any]) -> list[str]:

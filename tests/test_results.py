@@ -451,12 +451,17 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{kept}")
     (tiny / "plots/.curves.csv.partial").touch()
+    elsewhere = tiny.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    (tiny / "models/link").symlink_to(elsewhere)
     before = snapshot(tiny)
 
     gone = {"data/noisy/0.5", "data/posterior/0.5.json", "models/tiny", "data/scores/tiny", "data/history/tiny"}
     gone |= {"data/history/tiny_fresh/0.5-0.csv", "models/tiny_fresh/0.5-0.keras", "data/scores/tiny_fresh/0.5-0.json"}
     gone |= {f"data/denoise_scale/0.5.{kind}" for kind in ("csv", "json")}
     gone |= {"checkpoints/gone/0-0.npz", "checkpoints/weight_decay/kernel-0.5-0.npz", "plots/.curves.csv.partial"}
+    gone |= {"models/link"}
     entries = {"noise@0.5", "posterior@0.5", "denoise_scale@0.5"}
     runs = ("tiny-0-0", "tiny-0.5-0", "tiny_fresh-0.5-0")
     entries |= {f"{stage}@{run}" for stage in ("train", "evaluate") for run in runs}
@@ -465,11 +470,12 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
         leftovers = dict(re.findall(r"^ +[\d.]+ MB  (\S+)(.*)$", output, re.MULTILINE))
         assert leftovers.keys() == gone
         not_cached = {name for name, remark in leftovers.items() if "not in the cache" in remark}
-        assert not_cached == {name for name in gone if name.startswith("checkpoints/") or name.endswith(".partial")}
+        assert not_cached == {name for name in gone if name.startswith(("checkpoints/", "plots/", "models/link"))}
         assert set(re.findall(r"^dvc\.lock: (.*)", output, re.MULTILINE)) == entries
         assert (snapshot(tiny) == before) == (arguments == ())
 
     after = snapshot(tiny)
+    assert (elsewhere / "kept").exists()
     lost = {path for path in before if path not in after}
     assert all(any(str(path) == top or str(path).startswith(f"{top}/") for top in gone) for path in lost)
     assert {path: content for path, content in after.items() if path.name != "dvc.lock"}.items() <= before.items()

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from ruamel.yaml import YAML
 
 from noisy_mnist import study
 from noisy_mnist.core.errors import UserError
-from tests.conftest import TINY, git
+from tests.conftest import TINY, git, program_environment, run_in
 from tools import quickstart, workspace
 
 
@@ -20,6 +22,8 @@ def test_quickstart_shows_accuracy_and_where_the_results_are(
     project = shutil.copytree(finished, tmp_path / "project", symlinks=True)
     folder = shutil.copytree(finished, project / "quickstart", symlinks=True)
     shutil.rmtree(folder / ".git")
+    (project / ".venv").mkdir()
+    (folder / ".venv").symlink_to("moved")  # leads nowhere
     with (folder / "params.yaml").open("a") as file:
         file.write("# mine\n")
     monkeypatch.setattr(workspace, "ROOT", project)
@@ -27,6 +31,7 @@ def test_quickstart_shows_accuracy_and_where_the_results_are(
     assert git(folder, "log", "--format=%s", "main").split() == ["Quickstart"]
     assert not git(folder, "status", "--porcelain")
     assert (folder / "params.yaml").read_text().endswith("# mine\n")
+    assert (folder / ".venv").samefile(project / ".venv")
     lines = capsys.readouterr().out.splitlines()
     row = next(line for line in lines if line.startswith("tiny_fresh"))
     assert len(row.split()) == 1 + len(TINY["grid.scales"])
@@ -77,6 +82,44 @@ def test_workspace_leaves_the_projects_own_results_behind(tmp_path: Path, monkey
         "params.yaml",
     }
     assert (tmp_path / "copy/params.yaml").read_text() == "a: 2\n"
+
+
+def test_workspace_whose_params_cannot_be_changed_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the next run would take the project's own params, whose study takes hours."""
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "params.yaml").write_text("a: 1\n", encoding="utf-8")
+    monkeypatch.setattr(workspace, "ROOT", tmp_path)
+    with pytest.raises(KeyError):
+        workspace.create(tmp_path / "copy", {"b.c": 2})
+    assert not (tmp_path / "copy/params.yaml").exists()
+
+
+def test_files_are_utf_8_and_output_never_fails_in_a_terminal_that_is_not(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    git(project, "init", "--quiet")
+    for name in ("params.yaml", "größe.txt"):
+        (project / name).write_text("# 28×28 ± é\na: 1\n", encoding="utf-8")
+    code = (
+        "from pathlib import Path; from tools import command, workspace; workspace.ROOT = Path('project').resolve();"
+        "command.run(lambda: (workspace.create(Path('copy'), {'a': 2}), print('\\u00b1'))[1])"
+    )
+    terminal = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    environment = {**program_environment(), **terminal, "PYTHONPATH": str(workspace.ROOT)}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, b"?\n", b"")
+    assert (tmp_path / "copy/params.yaml").read_bytes() == "# 28×28 ± é\na: 2\n".encode()
+    assert (tmp_path / "copy/größe.txt").exists()
+
+
+def test_a_user_whom_the_system_does_not_know_can_run_everything(tiny: Path) -> None:
+    unknown = ["unshare", "--user", "--map-user=12345"]
+    if subprocess.run([*unknown, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system gives no process another user id")
+    nameless = [*unknown, "env", *(f"--unset={name}" for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"))]
+    output = run_in(tiny, [*nameless, sys.executable, "-m", "tools.verify"], status=0)
+    assert "are what dvc.lock says" in output
 
 
 def test_without_git_the_message_says_to_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

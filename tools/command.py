@@ -1,6 +1,9 @@
 """What all these commands share: how their main function is run, and how they run another program."""
 
 import inspect
+import io
+import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +17,7 @@ def run(main: Callable[..., int | None]) -> None:
 
     A UserError, and what the operating system refuses, becomes a message without a traceback and exit status 1.
     """
+    _settle_in()
     arguments = sys.argv[1:]
     try:
         try:
@@ -25,6 +29,17 @@ def run(main: Callable[..., int | None]) -> None:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _settle_in() -> None:
+    """Let this process, and those that it starts, run in a terminal without UTF-8 and as a user without a name."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # such as ± in ASCII; stderr escapes by itself what it cannot show
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:  # as in a container that is started with a foreign user id: DVC asks for name and home folder
+        os.environ.setdefault("USER", str(os.getuid()))
+        os.environ.setdefault("HOME", "/")  # as Docker sets it
 
 
 def call(command: Sequence[str], **options: object) -> bytes:

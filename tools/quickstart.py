@@ -41,7 +41,8 @@ def main(dataset: str = DIGITS) -> None:
     workspace.create(folder, changes(dataset))
     environment = workspace.environment()
     installed = folder / ".venv"
-    if (workspace.ROOT / installed.name).exists() and not (installed.exists() or installed.is_symlink()):
+    if (workspace.ROOT / installed.name).exists() and not installed.exists():
+        installed.unlink(missing_ok=True)  # a link that leads nowhere
         installed.symlink_to(Path("..") / installed.name)  # its own make targets need not install it all again
     for module in ("repro", "plots"):
         call([sys.executable, "-m", f"tools.{module}"], cwd=folder, env=environment)

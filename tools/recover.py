@@ -21,7 +21,7 @@ def recover() -> None:
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
     with dvc_lock("lock"), dvc_lock("rwlock.lock"):
         try:
-            json.loads(IN_USE.read_text() if IN_USE.exists() else "{}")
+            json.loads(IN_USE.read_text(encoding="utf-8") if IN_USE.exists() else "{}")
         except ValueError:
             IN_USE.unlink()
             print(f"{IN_USE} was half-written, as a killed dvc leaves it: removed")
@@ -41,5 +41,5 @@ def _replace_lock_file() -> None:
     with files.replacing(LOCK_FILE) as path:
         path.write_bytes(git.read(LOCK_FILE) or b"schema: '2.0'\n")
         if not lockfile.readable(path):
-            path.write_text("schema: '2.0'\n")
+            path.write_text("schema: '2.0'\n", encoding="utf-8")
     print(f"{LOCK_FILE} could not be read and is {aside} now: git's copy, if there is one, stands in its place")

@@ -76,8 +76,8 @@ def missing(output: Path) -> list[Path]:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder."""
-    if path.is_dir():
+    """Delete a file, a folder, or a link, but not what a link leads to."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)  # two stages may share an object of the cache

@@ -59,7 +59,7 @@ def running_process(command: str) -> str:
     path = LOCKS / command.removeprefix("python -m stages.").replace("/", "_")
     if not path.is_file():
         return ""
-    with path.open() as lock:
+    with path.open(encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -78,7 +78,7 @@ def exclusive() -> Iterator[None]:
         if owner := _running_stage():
             raise UserError(f"process {owner} is running a stage: wait until it ends; nothing was changed")
         for path in LOCKS.iterdir():
-            lock = held.enter_context(path.open())
+            lock = held.enter_context(path.open(encoding="utf-8"))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -91,7 +91,7 @@ def _running_stage() -> int | None:
 
     A dvc that runs a stage stands there, from before the stage has taken its own lock.
     """
-    uses = json.loads(IN_USE.read_text()) if IN_USE.exists() else {}
+    uses = json.loads(IN_USE.read_text(encoding="utf-8")) if IN_USE.exists() else {}
     readers = [reader for by_path in uses.get("read", {}).values() for reader in by_path]
     users = [*uses.get("write", {}).values(), *readers]
     return next((user["pid"] for user in users if psutil.pid_exists(user["pid"])), None)

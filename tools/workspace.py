@@ -24,19 +24,21 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
     project is no git clone.
     """
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False, text=True)
+    listed = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False)
     if listed.returncode:
-        raise UserError(f"{ROOT} is no git clone ({listed.stderr.strip()}): get the project with 'git clone'")
-    names = [Path(name) for name in listed.stdout.split("\0") if name]
+        why = os.fsdecode(listed.stderr).strip()
+        raise UserError(f"{ROOT} is no git clone ({why}): get the project with 'git clone'")
+    names = [Path(os.fsdecode(name)) for name in listed.stdout.split(b"\0") if name]
     params = folder / "params.yaml"
-    first = not params.exists()
     for name in names:
         own = any(name.is_relative_to(result) for result in RESULTS)
-        if not own and (ROOT / name).is_file() and (first or folder / name != params):
+        if not own and (ROOT / name).is_file() and folder / name != params:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    if first:
-        change_params(params, changes)
+    if not params.exists():
+        with files.replacing(params) as partial:  # killed meanwhile, it leaves no params.yaml without the changes
+            shutil.copy2(ROOT / params.name, partial)
+            change_params(partial, changes)
     subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, env=environment(), check=True)
 
 
@@ -64,5 +66,5 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         for parent in parents:
             section = section[parent]
         section[last] = value
-    with files.replacing(path) as partial:
-        yaml.dump(params, partial)
+    with files.replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)

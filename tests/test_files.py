@@ -159,6 +159,16 @@ def test_a_link_is_replaced_and_its_target_left_alone(work: Path, link: Callable
     assert not (work / "out").is_symlink()
 
 
+def test_a_link_to_a_folder_is_replaced_and_its_target_left_alone(work: Path) -> None:
+    """A user may have moved a large folder to another disk."""
+    write_folder(work / "other", "old")
+    (work / "out").symlink_to(work / "other")
+    with files.replacing(work / "out") as path:
+        write_folder(path, "new")
+    assert content(work / "other") == {"inner/file": "old", "old.txt": "old"}
+    assert content(work / "out") == {"inner/file": "new", "new.txt": "new"}
+
+
 def test_outputs_beside_each_other_do_not_meet(work: Path) -> None:
     with files.replacing(work / "0") as first, files.replacing(work / "0.1") as second:
         first.write_text("first")

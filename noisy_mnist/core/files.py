@@ -33,8 +33,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Delete a file or a whole folder if it is there."""
-    if path.is_dir():
+    """Delete a file, a whole folder or a link, if it is there; not what a link leads to."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

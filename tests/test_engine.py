@@ -22,8 +22,8 @@ from dvc.utils.serialize import dump_yaml, load_yaml
 from noisy_mnist.core.errors import UserError
 from tests.conftest import dvc, git, ran, run_in, shown, tool
 from tests.test_interruptions import lock_entries, results, running_stages, start, until
-from tools import lockfile, pools, repro, warm_start, worker
-from tools.planner import PathsInUse
+from tools import lockfile, pools, repository, repro, warm_start, worker
+from tools.planner import PathsInUse, Planner
 from tools.worker import Command
 
 REPRO = [sys.executable, "-m", "tools.repro"]
@@ -335,6 +335,34 @@ def test_another_dvc_may_look_and_run_meanwhile(tiny: Path, change: Callable[...
     assert not ran(dvc(tiny, "repro", "synthesize", "train@tiny-0.5-0"))
 
 
+def test_an_entry_that_another_dvc_writes_meanwhile_stays_if_it_fits(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the end of a stage and the next write of dvc.lock, which is some seconds later."""
+    monkeypatch.chdir(tiny)
+    name = "noise@0.5"
+
+    def run_with(seed: int) -> None:
+        """Run the stage as a run does, up to the moment in which dvc.lock is to be written."""
+        change({"noise.seed": seed})
+        assert planner.prepare(name)
+        run_in(tiny, [sys.executable, "-m", "stages.noise", "0.5"], 0)
+        planner.record(name)
+
+    with repository.open_repo() as repo, Planner(repo, [name], allow_missing=False) as planner:
+        run_with(seed=1)
+        change({"noise.seed": 2})
+        assert ran(dvc(tiny, "repro", "--single-item", name)) == {name}
+        newer = lockfile.entries()[name]
+        planner.write()
+        assert lockfile.entries()[name] == newer
+
+        run_with(seed=3)
+        lockfile.change({name: {**newer, "deps": []}})
+        planner.write()
+    assert "up to date" in dvc(tiny, "status", name)
+
+
 def test_paths_are_in_use_until_the_last_stage_has_ended(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny)
     with Repo() as repo:
@@ -365,6 +393,8 @@ def test_the_lock_of_another_dvc_is_waited_for(tiny: Path, tmp_path: Path, hardl
         time.sleep(10)
         assert run.poll() is None
         assert not shown(log.read_text())
+        assert "waiting for another dvc, which holds .dvc/tmp/lock" in log.read_text()
+        assert ("If none is running, on any machine, remove .dvc/tmp/lock" in log.read_text()) is hardlink
     assert run.wait() == 0, log.read_text()
     assert shown(log.read_text()) == {"noise@0", "noise@0.5"}
 

@@ -1,10 +1,11 @@
 """DVC's cache: where it keeps an object, whether that is whole, and putting a result there."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from dvc.repo import Repo
 
-from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
 from tools import digests
 
 
@@ -23,17 +24,37 @@ def is_whole(path: Path, md5: str) -> bool:
     return digests.of_file(path) == md5.removesuffix(digests.FOLDER)
 
 
-def store(repo: Repo, path: Path) -> None:
-    """Put a file or folder of the workspace into the cache, as far as the cache lacks it.
+def remove_dead_links(repo: Repo, outputs: Iterable[Path]) -> None:
+    """Remove links to objects that the cache has lost, so that DVC, which stumbles over them, finds a missing file.
 
-    ``dvc commit`` would do it too, but also note in dvc.lock whatever the dependencies are at that moment.
+    As after 'dvc gc' in another project that shares the cache. Raises UserError if all of the cache is gone: it may be
+    on a disk that is not mounted.
+    """
+    paths = (path for output in outputs for path in (output, *output.rglob("*")))
+    dead = [path for path in paths if path.is_symlink() and not path.exists()]
+    if dead and not Path(repo.cache.local.path).exists():
+        raise UserError(f"{dead[0]} is a link into a cache that is not there, {repo.cache.local.path}: bring it back")
+    for path in dead:
+        path.unlink()
+    if dead:
+        print(
+            f"{len(dead)} links to objects that the cache has lost are removed, such as {dead[0]}: they are made again"
+        )
+
+
+def store(repo: Repo, path: Path) -> None:
+    """Put a file or folder of the workspace into the cache, as far as the cache lacks it, with the rights DVC gives.
+
+    ``dvc commit`` would do it too, but also note in dvc.lock whatever the dependencies are at that moment. Raises
+    UserError if the cache cannot be written to.
     """
     contents = digests.contents(repo, path)
-    wanted = {md5: (path / relative).read_bytes for relative, md5 in contents.items()}
-    if path.is_dir():
-        wanted[digests.of_folder(contents)] = lambda: digests.file_list(contents)
-    for md5, read in wanted.items():
-        if not object_path(repo, md5).exists():
-            with files.replacing(object_path(repo, md5)) as partial:
-                partial.write_bytes(read())
-                partial.chmod(0o444)
+    try:
+        for relative, md5 in contents.items():
+            repo.cache.local.add(str(path / relative), repo.fs, md5)
+        md5 = digests.of_folder(contents)
+        if path.is_dir() and not object_path(repo, md5).exists():
+            repo.cache.local.add_bytes(md5, digests.file_list(contents))
+            repo.cache.local.protect(str(object_path(repo, md5)))
+    except OSError as error:
+        raise UserError(f"{path} could not be copied to the cache ({error}): fix that and run it again") from None

@@ -39,10 +39,10 @@ def file_list(files: Mapping[str, str]) -> bytes:
 def contents(repo: Repo, folder: Path) -> dict[str, str]:
     """Return the digest of every file in a folder by its path below it; files that ``.dvcignore`` names do not count.
 
-    Of a file, return its digest under "".
+    Nor do links to objects that the cache has lost. Of a file, return its digest under "".
     """
     if folder.is_file():
         return {"": str(of_file(folder))}
     with _listing:
         paths = [Path(path) for path in repo.dvcignore.find(repo.fs, str(folder.absolute()))]
-    return {path.relative_to(folder.absolute()).as_posix(): str(of_file(path)) for path in paths}
+    return {path.relative_to(folder.absolute()).as_posix(): str(of_file(path)) for path in paths if path.exists()}

@@ -13,9 +13,12 @@ def files_in(folder: Path) -> list[str]:
     return run.stdout.decode().split("\0")[:-1]
 
 
-def read(path: Path) -> bytes:
-    """Return the bytes of a file, none if it was never committed."""
-    run = subprocess.run(["git", "show", f"HEAD:./{path}"], capture_output=True, check=False)
+def read(path: Path, revision: str = "HEAD") -> bytes:
+    """Return the bytes of a file in a revision, none if it is not there.
+
+    ":0" is git's index; for a file in conflict ":1", ":2" and ":3" are the common ancestor, our side and theirs there.
+    """
+    run = subprocess.run(["git", "show", f"{revision}:./{path}"], capture_output=True, check=False)
     return run.stdout if run.returncode == 0 else b""
 
 

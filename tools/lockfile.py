@@ -18,7 +18,15 @@ from tools import digests
 
 LOCK_FILE = Path("dvc.lock")
 
+# The parts of an entry that say what was run; the rest, "outs", says what came of it.
+WHAT_RAN = ("cmd", "params", "deps")
+
 Entry = dict[str, Any]
+
+
+def holds_markers(path: Path) -> bool:
+    """Return whether git has left the markers of a merge conflict in a file."""
+    return path.exists() and any(line.startswith(b"<<<<<<< ") for line in path.read_bytes().splitlines())
 
 
 def readable(path: Path) -> bool:
@@ -51,19 +59,23 @@ def change(replaced: Mapping[str, Entry], removed: Iterable[str] = ()) -> None:
     Hold DVC's lock for it.
     """
     lock: dict[str, Any] = load_yaml(LOCK_FILE) if LOCK_FILE.exists() else {}
-    lock = {"schema": "2.0", **(lock or {})}
-    entries = lock.setdefault("stages", {})
+    entries = (lock := lock or {}).setdefault("stages", {})
     entries.update(replaced)
     for stage in removed:
         entries.pop(stage, None)
+    write(lock)
+
+
+def write(lock: Mapping[str, Any]) -> None:
+    """Write dvc.lock in the form of DVC. Hold DVC's lock for it."""
     with files.replacing(LOCK_FILE) as path:
-        dump_yaml(path, lock)
+        dump_yaml(path, {"schema": "2.0", **lock})
 
 
 def changed(stage: PipelineStage) -> bool:
     """Return whether command, params or dependencies of a stage are not those of its entry in dvc.lock."""
     current, entry = current_entry(stage), entries()[stage.name]
-    return any(current.get(part) != entry.get(part) for part in ("cmd", "params", "deps"))
+    return any(current.get(part) != entry.get(part) for part in WHAT_RAN)
 
 
 def current_entry(stage: PipelineStage, describe: Callable[[str], Entry] | None = None) -> Entry:

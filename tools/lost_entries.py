@@ -10,6 +10,7 @@ from dvc.repo import Repo
 from dvc.schema import COMPILED_LOCK_FILE_STAGE_SCHEMA
 from dvc.utils.serialize import load_yaml
 
+from noisy_mnist.core.errors import UserError
 from tools import git, lockfile
 from tools.lockfile import LOCK_FILE, Entry
 from tools.repository import stages
@@ -20,13 +21,15 @@ DIGEST = r"[0-9a-f]{32}(\.dir)?"
 def find_lost_entries(repo: Repo) -> dict[str, Entry]:
     """Return the stages of the graph whose entry in dvc.lock is damaged or gone, each with an entry to put there.
 
-    A good entry is git's, or one that DVC has noted in its run cache after a run, or one that fits the files here. Of
+    A good entry is git's, be it the other side's of a merge, or one that DVC has noted in its run cache after a run, or
+    one that fits the files here. Of
     stages whose outputs are in no cache DVC notes nothing: then the right paths and keys and well-formed digests will
     do. Without a copy of dvc.lock in git, what is gone cannot be told from what has never run: then nothing is lost.
     The entry to put there is that of a run whose outputs stand here, or else git's.
     """
     committed, present = lockfile.parse(git.read(LOCK_FILE)), lockfile.entries()
     other = [stage for stage in stages(repo) if committed.get(stage.name) not in (None, present.get(stage.name))]
+    merging = _index() if other else []
     runs = _run_cache(repo) if other else []
     noted = {run["cmd"] for run in runs}
     describe = functools.cache(functools.partial(lockfile.description, repo))
@@ -34,10 +37,20 @@ def find_lost_entries(repo: Repo) -> dict[str, Entry]:
     for stage in other:
         entry, current = present.get(stage.name), lockfile.current_entry(stage, describe)
         formed = stage.cmd not in noted and entry is not None and _form(entry) == _form(current)
-        if entry not in [current, *runs] and not formed:
+        in_index = entry is not None and any(side.get(stage.name) == entry for side in merging)
+        if entry not in [current, *runs] and not formed and not in_index:
             made_here = [current] if current in runs else [run for run in runs if run["outs"] == current["outs"]]
             lost[stage.name] = [*made_here, committed[stage.name]][0]
     return lost
+
+
+def _index() -> list[dict[str, Entry]]:
+    """Return the entries in git's index: what is to be committed, or both sides of a conflict."""
+    sides = []
+    for number in (0, 2, 3):
+        with suppress(UserError):  # someone has staged what cannot be read
+            sides.append(lockfile.parse(git.read(LOCK_FILE, f":{number}")))
+    return sides
 
 
 def _run_cache(repo: Repo) -> list[Entry]:

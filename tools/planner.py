@@ -25,6 +25,7 @@ from dvc.stage.serialize import to_single_stage_lockfile
 
 from noisy_mnist.core.errors import UserError
 from tools import lockfile
+from tools.cache import remove_dead_links
 from tools.repository import running_process, stages
 from tools.worker import Command
 
@@ -46,7 +47,7 @@ class Planner:
     """The stages of a run by name, and what DVC does with them. Use it as a context: it ends with dvc.lock written."""
 
     def __init__(self, repo: Repo, targets: Sequence[str], allow_missing: bool) -> None:
-        """Load the graph. Raises UserError for an unknown target.
+        """Load the graph. Raises UserError for an unknown target, and if results are links and the cache is not here.
 
         targets: stages to run, with what they need; all if none is given. allow_missing: no stage has changed because
         of missing files alone.
@@ -60,13 +61,16 @@ class Planner:
         except DvcException as error:
             raise UserError(str(error)) from None
         chosen = [stage for stage in stages(repo) if stage in wanted or not targets]
+        with repo.lock:
+            remove_dead_links(repo, [Path(out.def_path) for stage in chosen for out in stage.outs])
         self.stages: dict[str, PipelineStage] = {stage.name: stage for stage in chosen}
         self.after = {
             stage.name: {other.name for other in graph.successors(stage) if isinstance(other, PipelineStage)}
             for stage in chosen
         }
         self._in_use = PathsInUse(repo)
-        self._entries: dict[str, Any] = {}
+        self._entries: dict[str, lockfile.Entry] = {}
+        self._known = lockfile.entries()  # what stood in dvc.lock when this run last looked
         self._ran_on: dict[str, Any] = {}  # digests of the dependencies of stages whose command runs
         self._written, self._pause = time.monotonic(), float(SECONDS_BETWEEN_WRITES)
 
@@ -149,11 +153,24 @@ class Planner:
         if self._entries:
             began = self._written = time.monotonic()  # also where it fails: not at once again
             with self.repo.lock:
-                lockfile.change(self._entries)
+                present = lockfile.entries()
+                settled = {name: self._settled(name, entry, present.get(name)) for name, entry in self._entries.items()}
+                lockfile.change(settled)
+            self._known = present | settled
             self.repo.scm_context.track_file(str(lockfile.LOCK_FILE))
             self._entries.clear()
             self._written = time.monotonic()
             self._pause = max(SECONDS_BETWEEN_WRITES, (self._written - began) / WRITING_SHARE)
+
+    def _settled(self, name: str, own: lockfile.Entry, other: lockfile.Entry | None) -> lockfile.Entry:
+        """Return what dvc.lock is to say of a stage that this run has recorded.
+
+        other: what stands there. If another process wrote that meanwhile, it stays if it fits the workspace better.
+        """
+        if other in (None, own, self._known.get(name)):
+            return own
+        current = lockfile.current_entry(self.stages[name])
+        return max((own, other), key=lambda entry: sum(entry.get(part) == current[part] for part in current))
 
     def write_now_and_then(self) -> None:
         """Write if the last time is long enough ago."""

@@ -14,7 +14,7 @@ from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
 from tools import cache, digests, lockfile
 from tools.command import run
-from tools.repository import open_repo, stages
+from tools.repository import dvc_lock, open_repo, stages
 
 REMOTE = "results"
 
@@ -29,7 +29,7 @@ def main() -> None:
     whatever stands there, deletes nothing, and ends with status 1 where no default remote is set. Raises UserError, and
     changes nothing, if an output is whole neither in the cache nor in the remote.
     """
-    with open_repo() as repo, repo.lock:
+    with open_repo() as repo, dvc_lock("lock"):
         remote = repo.cloud.get_remote_odb(REMOTE)
         find = partial(whole_copy, repo, remote)
         marked = marked_outputs(repo)

@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import subprocess
 
 from noisy_mnist.core import files
-from noisy_mnist.core.errors import UserError
 from tools import git, lockfile
 from tools.lockfile import LOCK_FILE
-from tools.repository import IN_USE, dvc_lock
+from tools.merge import merge_conflict
+from tools.repository import IN_USE, dvc_lock, refuse_conflicts
 
 
 def recover() -> None:
@@ -16,8 +15,10 @@ def recover() -> None:
 
     DVC writes both files in place: one that dies meanwhile leaves a part, and every later one refuses to start. Paths
     in use are forgotten with the process that used them. dvc.lock becomes git's copy; what was run since comes back
-    from DVC's run cache, not by running it again. Raises UserError if dvc.lock holds a merge conflict.
+    from DVC's run cache, not by running it again. The sides of a merge conflict in dvc.lock are merged. Raises
+    UserError if they cannot be, and if another file holds a conflict that DVC would stumble over.
     """
+    refuse_conflicts()
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
     with dvc_lock("lock"), dvc_lock("rwlock.lock"):
         try:
@@ -25,16 +26,12 @@ def recover() -> None:
         except ValueError:
             IN_USE.unlink()
             print(f"{IN_USE} was half-written, as a killed dvc leaves it: removed")
-        if not lockfile.readable(LOCK_FILE):
+        if not (merge_conflict() or lockfile.readable(LOCK_FILE)):
             _replace_lock_file()
 
 
 def _replace_lock_file() -> None:
     """Set an unreadable dvc.lock aside and put git's copy in its place, if git has one."""
-    unmerged = subprocess.run(["git", "ls-files", "--unmerged", LOCK_FILE], capture_output=True, check=False).stdout
-    if unmerged or b"<<<<<<<" in LOCK_FILE.read_bytes():
-        todo = f"take one side, as with 'git checkout --ours {LOCK_FILE}', then 'make repro'"
-        raise UserError(f"{LOCK_FILE} holds a merge conflict: {todo}")
     copies = len(list(IN_USE.parent.glob("dvc.lock.*")))
     aside = IN_USE.with_name(f"dvc.lock.{copies}")
     shutil.copy2(LOCK_FILE, aside)

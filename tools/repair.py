@@ -34,6 +34,9 @@ def main() -> int:
             faults = find_faults(repo)
             remedies = choose_remedies(repo, faults)
             for fault in faults:
+                if fault.place == "workspace" and fault.path.is_symlink() and fault.path.exists():
+                    repo.cache.local.unprotect(str(fault.path))  # now a file of its own, to be set aside
+            for fault in faults:
                 if fault.place == "cache" and fault.problem == "damaged":
                     remove(fault.path)
             set_aside(fault for fault in faults if (fault.stage, fault.output) in remedies.checkout + remedies.from_git)

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import psutil
 from dvc.config import Config, ConfigError
-from dvc.lock import LockBase, make_lock
+from dvc.lock import LockError, make_lock
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from noisy_mnist.core.errors import UserError
+from noisy_mnist.core.params import PARAMS_FILE
 from noisy_mnist.core.stage import LOCKS
 from tools import lockfile
 
 IN_USE = Path(".dvc/tmp/rwlock")  # DVC's list of paths in use
+BY_HAND = (PARAMS_FILE, Path("dvc.yaml"))  # what only a person can merge
 
 
 def open_repo() -> Repo:
@@ -25,26 +27,49 @@ def open_repo() -> Repo:
 
     Raises UserError if DVC cannot read what belongs to it.
     """
+    refuse_conflicts()
     try:
         repo = Repo(".", _wait_for_lock=True)
         _ = repo.index.stages
     except Exception as error:  # DVC may raise anything for damaged files
         readable = lockfile.readable(lockfile.LOCK_FILE)
-        hint = "" if readable else f". 'make repair' replaces an unreadable {lockfile.LOCK_FILE}"
+        hint = "" if readable else f". 'make repair' replaces an unreadable {lockfile.LOCK_FILE}, or merges its sides"
         raise UserError(f"dvc cannot read the project: {error}{hint}") from None
     return repo
 
 
-def dvc_lock(name: str) -> LockBase:
-    """Return a lock of DVC, ``lock`` or ``rwlock.lock``, of the kind that its settings ask for; it waits.
+def refuse_conflicts() -> None:
+    """Raise UserError if a file that only a person can merge holds the markers of a merge conflict."""
+    for path in BY_HAND:
+        if lockfile.holds_markers(path):
+            todo = "choose what is to stand between '<<<<<<<' and '>>>>>>>', and remove these lines"
+            raise UserError(f"{path} holds a merge conflict, which is to be merged by hand: {todo}")
 
-    Raises UserError if DVC cannot read its settings.
+
+@contextmanager
+def dvc_lock(name: str) -> Iterator[None]:
+    """Hold a lock of DVC, ``lock`` or ``rwlock.lock``, of the kind that its settings ask for; wait for it, and say so.
+
+    One of the kind for network file systems (``core.hardlink_lock``) outlives the process that was killed while it held
+    it, and does not name it. Raises UserError if DVC cannot read its settings.
     """
     try:
         hardlink = Config(dvc_dir=".dvc")["core"].get("hardlink_lock", False)
     except ConfigError as error:
         raise UserError(f"dvc cannot read its settings: {error}") from None
-    return make_lock(f".dvc/tmp/{name}", tmp_dir=".dvc/tmp", hardlink_lock=hardlink, wait=True)
+    path = f".dvc/tmp/{name}"
+    lock = make_lock(path, tmp_dir=".dvc/tmp", hardlink_lock=hardlink)
+    try:
+        lock.lock()
+    except LockError:
+        todo = f". If none is running, on any machine, remove {path}" if hardlink else ""
+        print(f"waiting for another dvc, which holds {path}{todo}", flush=True)
+        lock = make_lock(path, tmp_dir=".dvc/tmp", hardlink_lock=hardlink, wait=True)
+        lock.lock()
+    try:
+        yield
+    finally:
+        lock.unlock()
 
 
 def stages(repo: Repo) -> list[PipelineStage]:

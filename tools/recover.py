@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import subprocess
 
 from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
 from tools import git, lockfile
 from tools.lockfile import LOCK_FILE
-from tools.repository import IN_USE, dvc_lock
+from tools.repository import IN_USE, check_project, dvc_lock
 
 
 def recover() -> None:
@@ -16,8 +15,10 @@ def recover() -> None:
 
     DVC writes both files in place: one that dies meanwhile leaves a part, and every later one refuses to start. Paths
     in use are forgotten with the process that used them. dvc.lock becomes git's copy; what was run since comes back
-    from DVC's run cache, not by running it again. Raises UserError if dvc.lock holds a merge conflict.
+    from DVC's run cache, not by running it again. Raises UserError if dvc.lock holds a merge conflict, or if it is
+    unreadable and git fails.
     """
+    check_project()
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
     with dvc_lock("lock"), dvc_lock("rwlock.lock"):
         try:
@@ -31,8 +32,7 @@ def recover() -> None:
 
 def _replace_lock_file() -> None:
     """Set an unreadable dvc.lock aside and put git's copy in its place, if git has one."""
-    unmerged = subprocess.run(["git", "ls-files", "--unmerged", LOCK_FILE], capture_output=True, check=False).stdout
-    if unmerged or b"<<<<<<<" in LOCK_FILE.read_bytes():
+    if git.run("ls-files", "--unmerged", str(LOCK_FILE)) or b"<<<<<<<" in LOCK_FILE.read_bytes():
         todo = f"take one side, as with 'git checkout --ours {LOCK_FILE}', then 'make repro'"
         raise UserError(f"{LOCK_FILE} holds a merge conflict: {todo}")
     copies = len(list(IN_USE.parent.glob("dvc.lock.*")))

@@ -15,9 +15,18 @@ from dvc.stage import PipelineStage
 
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.core.stage import LOCKS
-from tools import lockfile
+from tools import git, lockfile
 
+CONFIG = Path(".dvc/config")
 IN_USE = Path(".dvc/tmp/rwlock")  # DVC's list of paths in use
+
+
+def check_project() -> None:
+    """Raise UserError if the working folder lies in no git repository, or has no DVC settings."""
+    git.check(Path())
+    if not CONFIG.exists():
+        todo = f"'git checkout -- {CONFIG}' brings it back, or, in a sparse checkout, 'git sparse-checkout add .dvc'"
+        raise UserError(f"expected the project's {CONFIG} in {Path.cwd()}, found none: {todo}")
 
 
 def open_repo() -> Repo:
@@ -25,6 +34,7 @@ def open_repo() -> Repo:
 
     Raises UserError if DVC cannot read what belongs to it.
     """
+    check_project()
     try:
         repo = Repo(".", _wait_for_lock=True)
         _ = repo.index.stages
@@ -73,6 +83,7 @@ def exclusive() -> Iterator[None]:
 
     Raises UserError if a stage is running: DVC releases its own lock then.
     """
+    check_project()
     LOCKS.mkdir(parents=True, exist_ok=True)
     with dvc_lock("lock"), ExitStack() as held:
         if owner := _running_stage():

@@ -95,3 +95,10 @@ def test_a_plot_that_cannot_be_read_is_named(tiny: Path) -> None:
     assert "plots/curves.csv" in output
     assert "dvc repro" in output
     assert not (tiny / plots.PAGE).exists()
+
+
+def test_a_revision_without_plots_is_told(tiny: Path) -> None:
+    (tiny / "dvc.lock").write_text("garbage")
+    assert "all plots (workspace): " in tool(tiny, "plots", status=1)
+    (tiny / ".git/HEAD").unlink()
+    assert "dvc found no plot to draw" in tool(tiny, "plots", "main", status=1)

@@ -11,6 +11,7 @@ import vl_convert
 
 from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
+from tools import git
 from tools.command import call, run
 
 PAGE = Path("dvc_plots/index.html")
@@ -51,11 +52,17 @@ def main(*revisions: str) -> None:
 
     Raises UserError if dvc cannot collect a plot.
     """
+    if revisions:
+        git.check(Path())
     command = ["dvc", "plots", "diff", *revisions] if revisions else ["dvc", "plots", "show"]
     collected = json.loads(call([*command, "--json"], stdout=subprocess.PIPE))
     if collected.get("errors"):
-        missing = "\n".join(f"  {error['name']} ({error['rev']}): {error['msg']}" for error in collected["errors"])
+        missing = "\n".join(
+            f"  {error.get('name', 'all plots')} ({error['rev']}): {error['msg']}" for error in collected["errors"]
+        )
         raise UserError(f"dvc could not read these plots; 'dvc repro' makes them anew:\n{missing}")
+    if not collected.get("data"):
+        raise UserError("dvc found no plot to draw; 'dvc status' and 'git status' may tell why")
     parts = [figure(name, part) for name, plots in collected["data"].items() for part in plots]
     title = "Noisy MNIST" + (f": {', '.join(revisions)} and workspace" if revisions else "")
     page = TEMPLATE.format(

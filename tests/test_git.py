@@ -123,6 +123,7 @@ def test_a_failure_of_git_is_told_with_its_own_message(
 def test_nothing_is_replaced_or_called_whole_while_git_refuses(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert "safe.directory" in tool(tiny, "verify", status=1)
+    assert "safe.directory" in tool(tiny, "plots", "main", status=1)
     lock = tiny / "dvc.lock"
     half = lock.read_bytes()[:300]
     lock.write_bytes(half)

@@ -133,20 +133,22 @@ def test_a_damaged_object_is_not_taken_but_named_and_comes_back_from_git(
     """DVC would take one that is read-only, as all are that it has read, and deletes any other."""
     names = [str(digests.of_file(tiny / f"data/{name}")) for name in ("scores/tiny/0-0.json", "posterior/0.json")]
     with repository.open_repo() as repo:
-        names.append(digests.of_folder(digests.contents(repo, Path("data/denoise"))))
-    taken, deleted, gone = [REMOTE / name[:2] / name[2:] for name in names]
+        in_folder = digests.contents(repo, Path("data/denoise"))
+    names += [digests.of_folder(in_folder), *in_folder.values()]
+    taken, deleted, *gone = [REMOTE / name[:2] / name[2:] for name in names]
     monkeypatch.chdir(clone)
     for path in (taken, deleted):
         path.write_text("damaged")
     taken.chmod(0o444)
-    gone.unlink()
+    for path in gone:
+        path.unlink()
     dvc(clone, "pull", "--allow-missing")
     assert not Path("data/scores/tiny/0-0.json").exists()
     capsys.readouterr()
     assert verify.main() == 1
     output = capsys.readouterr().out
     assert f"damaged: {taken}, a published result" in output
-    for path in (deleted, gone):
+    for path in (deleted, gone[0]):
         assert f"missing: {path}, a published result" in output
     assert "'make repair' brings back" in output
     repair.main()

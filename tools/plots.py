@@ -50,10 +50,10 @@ for (const element of document.querySelectorAll("div[data-spec]"))
 def main(*revisions: str) -> None:
     """Draw the workspace, or, if revisions are given, these beside it.
 
-    Raises UserError if dvc cannot collect a plot.
+    Raises UserError if dvc cannot collect a plot, or git fails where there are revisions.
     """
     if revisions:
-        git.check(Path())
+        git.run("rev-parse", "--git-dir")  # its message has the remedy, DVC's has not
     command = ["dvc", "plots", "diff", *revisions] if revisions else ["dvc", "plots", "show"]
     collected = json.loads(call([*command, "--json"], stdout=subprocess.PIPE))
     if collected.get("errors"):
@@ -62,7 +62,7 @@ def main(*revisions: str) -> None:
         )
         raise UserError(f"dvc could not read these plots; 'dvc repro' makes them anew:\n{missing}")
     if not collected.get("data"):
-        raise UserError("dvc found no plot to draw; 'dvc status' and 'git status' may tell why")
+        raise UserError("dvc found no plot to draw: expected some under 'plots' in dvc.yaml")
     parts = [figure(name, part) for name, plots in collected["data"].items() for part in plots]
     title = "Noisy MNIST" + (f": {', '.join(revisions)} and workspace" if revisions else "")
     page = TEMPLATE.format(

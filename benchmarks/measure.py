@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noisy_mnist.core.errors import UserError
-from tools import workspace
+from tools import git
 
 REPETITIONS = 5
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "-1"}  # hides GPUs from TensorFlow
@@ -78,7 +78,7 @@ def command(arguments: Sequence[str], folder: Path, gpu: bool = False) -> Run:
     gpu: whether it may use one. No two commands may run at a time: the CPU seconds are of all child processes.
     """
     began, used = time.perf_counter(), cpu_of_children()
-    environment = workspace.environment() | ({} if gpu else CPU_ONLY)
+    environment = git.environment() | ({} if gpu else CPU_ONLY)
     with subprocess.Popen(
         arguments, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
     ) as process:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tools import workspace
+from tools.git import environment
 
 TINY_MODEL = {
     "layers": [{"dense": 16}, {"dropout": 0.2}],
@@ -71,7 +72,7 @@ def run_in(folder: Path, command: list[str], status: int | None) -> str:
 def program_environment() -> dict[str, str]:
     """Return an environment whose path begins with the programs of this Python's environment."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**workspace.environment(), "PATH": path}
+    return {**environment(), "PATH": path}
 
 
 def tool(folder: Path, module: str, *arguments: str, status: int = 0) -> str:
@@ -98,9 +99,7 @@ def git(folder: Path, *arguments: str) -> str:
     """Run git in ``folder`` with an author of its own and return what it printed."""
     author = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
     command = ["git", *author, *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=workspace.environment(), check=True, capture_output=True, text=True
-    ).stdout
+    return subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from dvc.repo import Repo
 from noisy_mnist.core import tables
 from tests.conftest import dvc, failed, git, ran, shown, tool
 from tests.test_graph import STAGES
-from tools import workspace
+from tools import git as tools_git
 from tools.workspace import ROOT
 
 
@@ -96,7 +96,7 @@ def test_declared_dependencies_are_enough(finished: Path, tmp_path: Path, stage:
         copy = shutil.copytree if (finished / path).is_dir() else shutil.copy
         copy(finished / path, tmp_path / path)
     command = [sys.executable, *instance.cmd.split()[1:]]
-    environment = {**workspace.environment(), "PYTHONPATH": str(tmp_path)}
+    environment = {**tools_git.environment(), "PYTHONPATH": str(tmp_path)}
     run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     for out in instance.outs:

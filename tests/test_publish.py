@@ -10,7 +10,7 @@ import pytest
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from tests.conftest import dvc, git, ran, tool
-from tools import digests, publish, repository
+from tools import digests, publish, repair, repository, verify
 from tools.workspace import ROOT, change_params
 
 REMOTE = Path(".dvc/results/files/md5")
@@ -110,14 +110,58 @@ def test_nothing_is_deleted_where_a_result_is_lost(tiny: Path, change: Callable[
     assert "holds 28 of 28 results" in tool(tiny, "publish")
 
 
-def test_a_clone_without_models_trains_what_is_new_alone(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tool(tiny, "publish")
+@pytest.fixture
+def clone(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a clone of the copy with its published results, by a user whose git changes and ignores what it may."""
+    monkeypatch.chdir(tiny)
+    publish.main()
     git(tiny, "add", "--all")
     git(tiny, "commit", "--quiet", "--message", "Small results")
-    clone = tmp_path / "clone"
-    git(tmp_path, "clone", "--quiet", str(tiny), str(clone))
+    (tmp_path / "ignored").write_text("*.lock\n*.yaml\n*.csv\n")
+    (tmp_path / "attributes").write_text("* text=auto eol=crlf ident filter=lfs working-tree-encoding=UTF-16\n")
+    files = {"core.excludesFile": str(tmp_path / "ignored"), "core.attributesFile": str(tmp_path / "attributes")}
+    for name, value in {"core.autocrlf": "true", **files}.items():
+        git(tmp_path, "config", "--file", "gitconfig", name, value)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    git(tmp_path, "clone", "--quiet", str(tiny), "clone")
+    return tmp_path / "clone"
+
+
+def test_a_damaged_object_is_not_taken_but_named_and_comes_back_from_git(
+    tiny: Path, clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DVC would take one that is read-only, as all are that it has read, and deletes any other."""
+    names = [str(digests.of_file(tiny / f"data/{name}")) for name in ("scores/tiny/0-0.json", "posterior/0.json")]
+    with repository.open_repo() as repo:
+        in_folder = digests.contents(repo, Path("data/denoise"))
+    names += [digests.of_folder(in_folder), *in_folder.values()]
+    taken, deleted, *gone = [REMOTE / name[:2] / name[2:] for name in names]
+    monkeypatch.chdir(clone)
+    for path in (taken, deleted):
+        path.write_text("damaged")
+    taken.chmod(0o444)
+    for path in gone:
+        path.unlink()
+    dvc(clone, "pull", "--allow-missing")
+    assert not Path("data/scores/tiny/0-0.json").exists()
+    capsys.readouterr()
+    assert verify.main() == 1
+    output = capsys.readouterr().out
+    assert f"damaged: {taken}, a published result" in output
+    for path in (deleted, gone[0]):
+        assert f"missing: {path}, a published result" in output
+    assert "'make repair' brings back" in output
+    repair.main()
+    assert "published" not in capsys.readouterr().out
+    assert objects(clone) == objects(tiny)
+    assert not git(clone, "status", "--porcelain")
+    dvc(clone, "pull", "--allow-missing")
+    assert small_results(clone) == small_results(tiny)
+
+
+def test_a_clone_without_models_trains_what_is_new_alone(
+    tiny: Path, clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = dvc(clone, "pull", "--allow-missing")
     assert not re.search("warning|error|missing|fail", output, re.IGNORECASE), output
     assert small_results(clone) == small_results(tiny)

@@ -407,6 +407,16 @@ def test_a_lock_file_that_git_does_not_have_cannot_be_compared(tiny: Path) -> No
     assert "dvc.lock was never committed" in tool(tiny, "verify")
 
 
+@pytest.mark.usefixtures("inside")
+def test_nothing_to_verify_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+    git(Path(), "rm", "--quiet", "dvc.lock")
+    git(Path(), "commit", "--quiet", "--message", "No lock file")
+    assert verify.main() == 1
+    output = capsys.readouterr().out
+    assert "there is nothing to verify" in output
+    assert "are what dvc.lock says" not in output
+
+
 def test_a_half_written_list_of_paths_in_use_is_removed(tiny: Path) -> None:
     """Every dvc refuses to start on what one killed in mid-writing leaves."""
     (tiny / ".dvc/tmp/rwlock").write_text('{"write": {')

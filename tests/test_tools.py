@@ -15,10 +15,41 @@ from tests.conftest import TINY, git, program_environment, run_in
 from tools import quickstart, workspace
 
 
+def refuse_commits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give git's user hooks that all fail, ignored and filtered files that a project needs, and another format."""
+    hooks, rules = folder / "template/hooks", "*.lock\n*.csv\n*.png\nparams.yaml\n"
+    hooks.mkdir(parents=True)
+    for name in ("pre-commit", "prepare-commit-msg", "commit-msg", "post-index-change", "reference-transaction"):
+        (hooks / name).write_text("#!/bin/sh\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    for path in ("ignored", "message"):
+        (folder / path).write_text(rules)
+    (folder / "attributes").write_text("* text=auto eol=crlf filter=missing\n")
+    settings = {
+        "core.hooksPath": hooks,
+        "init.templateDir": folder / "template",
+        "core.excludesFile": folder / "ignored",
+        "core.attributesFile": folder / "attributes",
+        "commit.template": folder / "message",
+        "core.autocrlf": "true",
+        "core.safecrlf": "true",
+        "filter.missing.clean": "false",
+        "filter.missing.required": "true",
+    }
+    for name, value in settings.items():
+        git(folder, "config", "--file", str(folder / "gitconfig"), name, str(value))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(folder / "gitconfig"))
+    monkeypatch.setenv("GIT_DEFAULT_HASH", "sha256")
+
+
 def test_quickstart_shows_accuracy_and_where_the_results_are(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It ends as a project with a commit, in which its user's params survive a second quickstart."""
+    """It ends as a project with a commit, in which its user's params survive a second quickstart.
+
+    Neither hooks nor rules of the user's own keep files out of that commit, nor does git's next default format.
+    """
+    refuse_commits(tmp_path, monkeypatch)
     project = shutil.copytree(finished, tmp_path / "project", symlinks=True)
     folder = shutil.copytree(finished, project / "quickstart", symlinks=True)
     shutil.rmtree(folder / ".git")
@@ -30,6 +61,13 @@ def test_quickstart_shows_accuracy_and_where_the_results_are(
     quickstart.main()
     assert git(folder, "log", "--format=%s", "main").split() == ["Quickstart"]
     assert not git(folder, "status", "--porcelain")
+    assert set(git(folder, "ls-files").split()) > {
+        "dvc.lock",
+        "requirements.lock",
+        "metrics/scores.csv",
+        ".gitattributes",
+    }
+    assert git(folder, "rev-parse", "--show-object-format") == "sha1\n"
     assert (folder / "params.yaml").read_text().endswith("# mine\n")
     assert (folder / ".venv").samefile(project / ".venv")
     lines = capsys.readouterr().out.splitlines()
@@ -124,7 +162,7 @@ def test_a_user_whom_the_system_does_not_know_can_run_everything(tiny: Path) -> 
 
 def test_without_git_the_message_says_to_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "ROOT", tmp_path)
-    with pytest.raises(UserError, match="no git clone"):
+    with pytest.raises(UserError, match=r"expected a git repository, found none in .*get the project with 'git clone'"):
         workspace.create(tmp_path / "copy", {})
 
 

@@ -47,9 +47,9 @@ def find_lost_entries(repo: Repo) -> dict[str, Entry]:
 def _index() -> list[dict[str, Entry]]:
     """Return the entries in git's index: what is to be committed, or both sides of a conflict."""
     sides = []
-    for number in (0, 2, 3):
+    for stage, text in git.staged(LOCK_FILE).items():
         with suppress(UserError):  # someone has staged what cannot be read
-            sides.append(lockfile.parse(git.read(LOCK_FILE, f":{number}")))
+            sides += [lockfile.parse(text)] if stage != 1 else []
     return sides
 
 

@@ -50,7 +50,8 @@ def find_sides() -> tuple[Side, Side, Side] | None:
     They stand in git's index, until 'git add', and between the markers in the file. One side that was taken as it is
     ('git checkout --ours') solves nothing: it lacks what the other has. Raises UserError if a side cannot be read.
     """
-    texts = [git.read(LOCK_FILE, f":{number}") for number in (1, 2, 3)]
+    staged = git.staged(LOCK_FILE)
+    texts = [staged.get(stage, b"") for stage in (1, 2, 3)]
     in_index = all(texts[1:])
     marked = lockfile.holds_markers(LOCK_FILE)
     if marked and not in_index:

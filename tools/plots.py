@@ -11,6 +11,7 @@ import vl_convert
 
 from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
+from tools import git
 from tools.command import call, run
 
 PAGE = Path("dvc_plots/index.html")
@@ -49,13 +50,19 @@ for (const element of document.querySelectorAll("div[data-spec]"))
 def main(*revisions: str) -> None:
     """Draw the workspace, or, if revisions are given, these beside it.
 
-    Raises UserError if dvc cannot collect a plot.
+    Raises UserError if dvc cannot collect a plot, or git fails where there are revisions.
     """
+    if revisions:
+        git.run("rev-parse", "--git-dir")  # its message has the remedy, DVC's has not
     command = ["dvc", "plots", "diff", *revisions] if revisions else ["dvc", "plots", "show"]
     collected = json.loads(call([*command, "--json"], stdout=subprocess.PIPE))
     if collected.get("errors"):
-        missing = "\n".join(f"  {error['name']} ({error['rev']}): {error['msg']}" for error in collected["errors"])
+        missing = "\n".join(
+            f"  {error.get('name', 'all plots')} ({error['rev']}): {error['msg']}" for error in collected["errors"]
+        )
         raise UserError(f"dvc could not read these plots; 'dvc repro' makes them anew:\n{missing}")
+    if not collected.get("data"):
+        raise UserError("dvc found no plot to draw: expected some under 'plots' in dvc.yaml")
     parts = [figure(name, part) for name, plots in collected["data"].items() for part in plots]
     title = "Noisy MNIST" + (f": {', '.join(revisions)} and workspace" if revisions else "")
     page = TEMPLATE.format(

@@ -9,7 +9,7 @@ from noisy_mnist.learning import checkpoints
 from tools import cache, digests, lockfile
 from tools.command import run
 from tools.repair import remove
-from tools.repository import exclusive, open_repo, refuse_conflicts
+from tools.repository import check_project, exclusive, open_repo
 
 
 def main(*arguments: str) -> None:
@@ -19,7 +19,7 @@ def main(*arguments: str) -> None:
     """
     if arguments not in ((), ("remove",)):
         raise UserError(f"expected no argument or 'remove', found {arguments}")
-    refuse_conflicts()
+    check_project()
     study.check()
     with exclusive():
         with open_repo() as repo:

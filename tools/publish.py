@@ -1,18 +1,20 @@
 """Publish the outputs marked ``remote: results``: copy them to that DVC remote, a folder in git, and tidy up there."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dvc.config import ConfigError
 from dvc.output import Output
 from dvc.repo import Repo
 
 from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
-from tools import cache, digests, lockfile
+from tools import cache, digests, git, lockfile
 from tools.command import run
 from tools.repository import dvc_lock, open_repo, stages
 
@@ -30,7 +32,7 @@ def main() -> None:
     changes nothing, if an output is whole neither in the cache nor in the remote.
     """
     with open_repo() as repo, dvc_lock("lock"):
-        remote = repo.cloud.get_remote_odb(REMOTE)
+        remote = open_remote(repo)
         find = partial(whole_copy, repo, remote)
         marked = marked_outputs(repo)
         recorded = {out.def_path: objects(out.hash_info.value, find) for out in marked if out.hash_info}
@@ -46,6 +48,47 @@ def main() -> None:
             path.unlink()
     deleted = f" {len(outdated)} outdated files are deleted." if outdated else ""
     print(f".dvc/{REMOTE} holds {len(recorded)} of {len(marked)} results.{deleted} Commit it with dvc.lock")
+
+
+def find_damaged(repo: Repo) -> dict[Path, str]:
+    """Return the digest of each object, by path, that the remote should hold whole and does not.
+
+    Those are the objects that dvc.lock names, if the remote has them in any form or git has them: DVC deletes damaged
+    ones as it pulls. What was never published is not damaged.
+    """
+    remote = open_remote(repo)
+    find = partial(whole_copy, repo, remote)
+    recorded = [objects(out.hash_info.value, find) for out in marked_outputs(repo) if out.hash_info]
+    named = {*left_behind(repo, find), *(md5 for copies in recorded for md5 in copies)}
+    paths = {Path(os.path.relpath(object_path(remote, md5))): md5 for md5 in sorted(named)}
+    in_git = git.committed(Path(".dvc", REMOTE))
+    damaged = {path: md5 for path, md5 in paths.items() if not cache.is_whole(path, md5)}
+    return {path: md5 for path, md5 in damaged.items() if path.exists() or path in in_git}
+
+
+def restore(repo: Repo) -> bool:
+    """Bring damaged objects back from git, or else from the cache, and say so; return whether any came back."""
+    restored = False
+    for path, md5 in find_damaged(repo).items():
+        content = git.read(path)
+        if digests.of_bytes(content) != md5.removesuffix(digests.FOLDER):
+            if not cache.holds(repo, md5):
+                continue
+            content = cache.object_path(repo, md5).read_bytes()
+        with files.replacing(path) as partial_copy:
+            partial_copy.write_bytes(content)
+        print(f"> {path} is brought back")
+        restored = True
+    return restored
+
+
+def open_remote(repo: Repo) -> Any:
+    """Return the remote. Raises UserError if DVC's settings have none of that name."""
+    try:
+        return repo.cloud.get_remote_odb(REMOTE)
+    except ConfigError as error:
+        todo = "'git checkout -- .dvc/config' brings the project's settings back"
+        raise UserError(f"expected a DVC remote '{REMOTE}', found none ({error}): {todo}") from None
 
 
 def whole_copy(repo: Repo, remote: Any, md5: str) -> Path | None:
@@ -69,7 +112,7 @@ def refuse_lost(recorded: Mapping[str, Mapping[str, Path | None]]) -> None:
     lost = [name for name, copies in recorded.items() if None in copies.values()]
     if lost:
         where = f"neither in the cache nor in .dvc/{REMOTE}, such as {lost[0]}"
-        todo = "'make repair' brings back what is whole in the workspace, 'make repro' makes the rest again"
+        todo = "'make repair' brings back what is whole in the workspace or in git, 'make repro' makes the rest again"
         raise UserError(f"{len(lost)} of {len(recorded)} results are {where}: {todo}")
 
 

@@ -1,5 +1,6 @@
 """Run a small grid of the real graph in a folder of its own, and show what it finds."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 from noisy_mnist.core import tables
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.datasets.params import DataParams
-from tools import plots, workspace
+from tools import git, plots, workspace
 from tools.command import call, run
 
 DIGITS = "digits"  # of scikit-learn, which need no network
@@ -27,8 +28,15 @@ CHANGES = {
 }
 # On a fortieth of MNIST's images an epoch has few steps.
 EPOCHS_ON_DIGITS = {"autoencoder.epochs": 50}
-# Whoever tries the quickstart may have no name in git yet.
-AUTHORED = ["git", "-c", "user.name=quickstart", "-c", "user.email=quickstart@localhost", "-c", "commit.gpgsign=false"]
+# Whoever tries the quickstart may have no name in git yet, or hooks that refuse its commit, or leave out files of it.
+SETTINGS = {
+    "user.name": "quickstart",
+    "user.email": "quickstart@localhost",
+    "commit.gpgsign": "false",
+    "core.hooksPath": os.devnull,
+    "core.excludesFile": os.devnull,
+}
+GIT = ["git", *(part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}"))]
 
 
 def main(dataset: str = DIGITS) -> None:
@@ -39,16 +47,16 @@ def main(dataset: str = DIGITS) -> None:
     """
     folder = workspace.ROOT / ("quickstart" if dataset == DIGITS else f"quickstart-{dataset}")
     workspace.create(folder, changes(dataset))
-    environment = workspace.environment()
+    environment = git.environment()
     installed = folder / ".venv"
     if (workspace.ROOT / installed.name).exists() and not installed.exists():
         installed.unlink(missing_ok=True)  # a link that leads nowhere
         installed.symlink_to(Path("..") / installed.name)  # its own make targets need not install it all again
     for module in ("repro", "plots"):
         call([sys.executable, "-m", f"tools.{module}"], cwd=folder, env=environment)
-    if call(["git", "rev-list", "--all", "--count"], cwd=folder, env=environment, stdout=subprocess.PIPE) == b"0\n":
-        call(["git", "add", "--all"], cwd=folder, env=environment)
-        call([*AUTHORED, "commit", "--quiet", "--message", "Quickstart"], cwd=folder, env=environment)
+    if call([*GIT, "rev-list", "--all", "--count"], cwd=folder, env=environment, stdout=subprocess.PIPE) == b"0\n":
+        call([*GIT, "add", "--all"], cwd=folder, env=environment)
+        call([*GIT, "commit", "--quiet", "--message", "Quickstart"], cwd=folder, env=environment)
 
     scores = tables.read_csv(folder / "metrics/scores.csv")
     shown = scores[(scores["study"] == "noise") & (scores["split"] == "test") & (scores["score"] == "accuracy")]

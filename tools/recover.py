@@ -7,7 +7,7 @@ from noisy_mnist.core import files
 from tools import git, lockfile
 from tools.lockfile import LOCK_FILE
 from tools.merge import merge_conflict
-from tools.repository import IN_USE, dvc_lock, refuse_conflicts
+from tools.repository import IN_USE, check_project, dvc_lock
 
 
 def recover() -> None:
@@ -16,9 +16,9 @@ def recover() -> None:
     DVC writes both files in place: one that dies meanwhile leaves a part, and every later one refuses to start. Paths
     in use are forgotten with the process that used them. dvc.lock becomes git's copy; what was run since comes back
     from DVC's run cache, not by running it again. The sides of a merge conflict in dvc.lock are merged. Raises
-    UserError if they cannot be, and if another file holds a conflict that DVC would stumble over.
+    UserError if they cannot be, if another file holds a conflict that DVC would stumble over, or if git fails.
     """
-    refuse_conflicts()
+    check_project()
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
     with dvc_lock("lock"), dvc_lock("rwlock.lock"):
         try:

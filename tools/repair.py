@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from noisy_mnist.core import files
-from tools import cache, git, lockfile, verify
+from tools import cache, git, lockfile, publish, verify
 from tools.command import call, run
 from tools.faults import Fault, find_faults
 from tools.lost_entries import find_lost_entries
@@ -47,6 +47,8 @@ def main() -> int:
                 print(f"> {path} is brought back from git")
                 with files.replacing(path) as partial:
                     partial.write_bytes(git.read(path))
+            while publish.restore(repo):  # what a folder's list names is known once the list is back
+                pass
     if remedies.checkout:
         call(["dvc", "--wait-for-lock", "checkout", "--force", *(output for _, output in remedies.checkout)])
     for name in remedies.run:

@@ -16,10 +16,23 @@ from dvc.stage import PipelineStage
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.core.params import PARAMS_FILE
 from noisy_mnist.core.stage import LOCKS
-from tools import lockfile
+from tools import git, lockfile
 
+CONFIG = Path(".dvc/config")
 IN_USE = Path(".dvc/tmp/rwlock")  # DVC's list of paths in use
 BY_HAND = (PARAMS_FILE, Path("dvc.yaml"))  # what only a person can merge
+
+
+def check_project() -> None:
+    """Raise UserError if the working folder is in no git repository, has no DVC settings, or waits to be merged."""
+    git.check(Path())
+    if not CONFIG.exists():
+        todo = f"'git checkout -- {CONFIG}' brings it back, or, in a sparse checkout, 'git sparse-checkout add .dvc'"
+        raise UserError(f"expected the project's {CONFIG} in {Path.cwd()}, found none: {todo}")
+    for path in BY_HAND:
+        if lockfile.holds_markers(path):
+            todo = "choose what is to stand between '<<<<<<<' and '>>>>>>>', and remove these lines"
+            raise UserError(f"{path} holds a merge conflict, which is to be merged by hand: {todo}")
 
 
 def open_repo() -> Repo:
@@ -27,7 +40,7 @@ def open_repo() -> Repo:
 
     Raises UserError if DVC cannot read what belongs to it.
     """
-    refuse_conflicts()
+    check_project()
     try:
         repo = Repo(".", _wait_for_lock=True)
         _ = repo.index.stages
@@ -36,14 +49,6 @@ def open_repo() -> Repo:
         hint = "" if readable else f". 'make repair' replaces an unreadable {lockfile.LOCK_FILE}, or merges its sides"
         raise UserError(f"dvc cannot read the project: {error}{hint}") from None
     return repo
-
-
-def refuse_conflicts() -> None:
-    """Raise UserError if a file that only a person can merge holds the markers of a merge conflict."""
-    for path in BY_HAND:
-        if lockfile.holds_markers(path):
-            todo = "choose what is to stand between '<<<<<<<' and '>>>>>>>', and remove these lines"
-            raise UserError(f"{path} holds a merge conflict, which is to be merged by hand: {todo}")
 
 
 @contextmanager
@@ -98,6 +103,7 @@ def exclusive() -> Iterator[None]:
 
     Raises UserError if a stage is running: DVC releases its own lock then.
     """
+    check_project()
     LOCKS.mkdir(parents=True, exist_ok=True)
     with dvc_lock("lock"), ExitStack() as held:
         if owner := _running_stage():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from tools import git
+from tools import git, publish
 from tools.command import run
 from tools.faults import Fault, find_faults
 from tools.lockfile import LOCK_FILE
@@ -18,13 +18,17 @@ FEW = 20
 
 
 def main() -> int:
-    """Print what is wrong, return the exit status. Raises UserError if a stage is running: its results come and go."""
+    """Print what is wrong, return the exit status: 1 also where there is no result at all.
+
+    Raises UserError if a stage is running, since its results come and go, or if git fails.
+    """
     with exclusive(), open_repo() as repo:
         lost, faults = find_lost_entries(repo), find_faults(repo)
         remedies = choose_remedies(repo, faults)
         recorded = [stage for stage in stages(repo) if any(out.hash_info for out in stage.outs)]
         changed = changed_since(recorded, faults, lost)
         total = len(repo.index.stages)
+        published = publish.find_damaged(repo)
     if lost:
         print(f"dvc.lock has lost or damaged entries: {' '.join(lost)}: 'make repair' brings them back")
         print("  ('git checkout -- dvc.lock' brings all of git's copy back, and forgets every run since)")
@@ -33,11 +37,19 @@ def main() -> int:
     report(faults, remedies)
     if len(recorded) < total:
         print(f"{total - len(recorded)} of {total} stages have no result yet: 'make repro' runs them")
-    if not (lost or faults):
+    for path in published:
+        print(f"{'damaged' if path.exists() else 'missing'}: {path}, a published result")
+    if published:
+        print(
+            "'make repair' brings back what git or the cache has whole of these (git's: 'git checkout -- .dvc/results')"
+        )
+    if not recorded:
+        print("no stage has a result in dvc.lock: there is nothing to verify")
+    elif not (lost or faults or published):
         print(f"the results of {len(recorded)} stages, here and in the cache, are what dvc.lock says")
     if changed:
         print(f"stages changed since they ran: {len(changed)} ('dvc status' names them): 'make repro' runs them")
-    return 1 if lost or faults else 0
+    return 1 if lost or faults or published or not recorded else 0
 
 
 def report(faults: Sequence[Fault], remedies: Remedies) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from noisy_mnist.core import files
-from noisy_mnist.core.errors import UserError
+from tools import git
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = [Path(name) for name in ("dvc.lock", "metrics", "plots", "reproduction", ".dvc/results")]
@@ -20,15 +19,11 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
     """Bring the project's files into ``folder`` as a git repository, with ``changes`` made in its params.yaml.
 
     changes: dotted key to value. What an earlier call left there, params.yaml and DVC's cache included, stays, so that
-    a second run resumes where the first stopped; the project's own results are not copied. Raises UserError if the
-    project is no git clone.
+    a second run resumes where the first stopped; the project's own results are not copied. Raises UserError if git
+    cannot list the project's files.
     """
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, check=False)
-    if listed.returncode:
-        why = os.fsdecode(listed.stderr).strip()
-        raise UserError(f"{ROOT} is no git clone ({why}): get the project with 'git clone'")
-    names = [Path(os.fsdecode(name)) for name in listed.stdout.split(b"\0") if name]
+    listed = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT)
+    names = [Path(os.fsdecode(name)) for name in listed.split(b"\0") if name]
     params = folder / "params.yaml"
     for name in names:
         own = any(name.is_relative_to(result) for result in RESULTS)
@@ -39,12 +34,7 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
         with files.replacing(params) as partial:  # killed meanwhile, it leaves no params.yaml without the changes
             shutil.copy2(ROOT / params.name, partial)
             change_params(partial, changes)
-    subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, env=environment(), check=True)
-
-
-def environment() -> dict[str, str]:
-    """Return the environment without git's own variables: in a git hook they name the repository outside."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    git.run("init", "--quiet", "--initial-branch", "main", folder=folder)
 
 
 def read_params(path: Path) -> dict[str, Any]:

@@ -174,3 +174,25 @@ def test_in_a_folder_of_a_larger_repository_figures_come_back_from_git(tiny: Pat
     assert f"plots/figures/{figure.name} is brought back from git" in output
     assert not ran(output)
     assert figure.read_bytes() == content
+
+
+def test_rules_of_an_outer_repository_leave_out_nothing_that_the_project_needs(tmp_path: Path) -> None:
+    needed = {
+        "dvc.lock",
+        "dvc.yaml",
+        "params.yaml",
+        "requirements.lock",
+        ".dvc/plots/curves.json",
+        ".dvc/results/ab/cd",
+    }
+    needed |= {"metrics/scores.csv", "metrics/summary.json", "plots/curves.csv", "plots/figures/transfer.png"}
+    for name in [*needed, "data/scores/mlp/0-0.json", "models/mlp/0-0.keras"]:
+        (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "project" / name).touch()
+    for name in (".gitignore", ".dvc/.gitignore"):
+        shutil.copy(workspace.ROOT / name, tmp_path / "project" / name)
+    (tmp_path / ".gitignore").write_text("*.lock\n*.yaml\n*.csv\n*.json\n*.png\n.dvc/\nplots/\nmetrics/\nresults/\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    found = set(git(tmp_path / "project", "ls-files").split())
+    assert found == {*needed, ".gitignore", ".dvc/.gitignore"}

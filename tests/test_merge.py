@@ -87,10 +87,13 @@ def test_models_of_two_people_are_not_trained_again_after_a_merge(
 def apart(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a workspace with branches ``main`` and ``theirs``, each of which lacks what was run on the other."""
     monkeypatch.chdir(tiny)
-    whole = load_yaml(LOCK_FILE)
+    lock = load_yaml(LOCK_FILE)
+    # Side by side, at the end: git has no conflict where the two change lines far from each other.
+    order = sorted(lock["stages"], key=lambda name: name in (*OURS, *THEIRS))
 
     def commit(*without: str) -> None:
-        dump_yaml(LOCK_FILE, {**whole, "stages": {k: v for k, v in whole["stages"].items() if k not in without}})
+        entries = {name: lock["stages"][name] for name in order if name not in without}
+        dump_yaml(LOCK_FILE, {**lock, "stages": entries})
         git(tiny, "commit", "--quiet", "--all", "--message", f"without {without}")
 
     shutil.rmtree(".dvc/cache/runs")

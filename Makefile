@@ -5,11 +5,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export OUTSIDE := $(subst $(CURDIR)/.venv/bin:,,$(PATH))
 export PATH := $(CURDIR)/.venv/bin:$(OUTSIDE)
-# Set for something else, these and ~/.keras would have Python find other modules or none, pip install other versions or
-# elsewhere, and Keras and matplotlib use a backend that is not here.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PIP_CONSTRAINT PIP_PREFIX PIP_PYTHON PIP_TARGET KERAS_BACKEND MPLBACKEND
+# Set for something else, these would have Python find other modules or none, pip install other versions or elsewhere,
+# and matplotlib use a backend that is not here.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PIP_CONSTRAINT PIP_PREFIX PIP_PYTHON PIP_TARGET MPLBACKEND
 export PIP_USER := 0
-export KERAS_HOME := $(CURDIR)/.venv
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -11,7 +11,7 @@ import pytest
 
 from tools.workspace import ROOT
 
-SET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+SET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "KERAS_HOME": os.devnull}
 BACKEND = ROOT / "noisy_mnist/learning/backend.py"
 # What TensorFlow's C++ writes to the descriptor of stderr while it is imported, and what Python does.
 SAY = 'import os, sys\nos.write(2, b"from C\\n")\nprint("from Python", file=sys.stderr)\n'
@@ -24,7 +24,8 @@ IMPORT = "import os, sys\nfrom noisy_mnist.learning import backend\n"
 
 def python(code: str, *paths: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run code in a process of its own, in which packages in ``paths`` come before all others."""
-    environment = {name: value for name, value in os.environ.items() if name not in {*SET, "PYTHONUNBUFFERED"}}
+    ours = ("TF_", "KERAS_", "PYTHONUNBUFFERED")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     environment |= {"PYTHONPATH": os.pathsep.join(map(str, [*paths, ROOT])), **variables}
     command = [sys.executable, "-c", code]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -42,6 +43,16 @@ def test_importing_it_says_nothing() -> None:
     result = python(IMPORT + "print(backend.tf.__version__, backend.keras.__version__)")
     assert (result.returncode, result.stderr) == (0, "")
     assert len(result.stdout.split()) == 2
+
+
+def test_it_does_not_import_what_takes_long_and_is_not_used() -> None:
+    code = (
+        "from noisy_mnist.learning import runs\nfound = {'matplotlib', 'sklearn'} & sys.modules.keys()\nprint(found)\n"
+    )
+    result = python("import sys\n" + code + "from sklearn import metrics\nprint(metrics.accuracy_score([1], [1]))")
+    assert result.stdout == "set()\n1.0\n", result.stderr
+    before = "from sklearn import metrics\n" + IMPORT + "import sklearn\nprint(sklearn.metrics is metrics)"
+    assert python(before).stdout == "True\n"
 
 
 @pytest.mark.parametrize("package", ["keras", "tensorflow"])
@@ -75,12 +86,18 @@ def test_an_unfinished_line_of_a_failed_import_is_shown_too(tmp_path: Path) -> N
     assert result.stderr.startswith(f"{SAID}no newline: Traceback")
 
 
-def test_tensorflow_finds_its_settings_and_what_the_user_sets_stays(tmp_path: Path) -> None:
-    show = f"import json, os\nprint(json.dumps({{name: os.environ[name] for name in {list(SET)}}}))\n"
-    folder = fake(tmp_path, keras=show)
-    assert json.loads(python(IMPORT, folder).stdout) == SET
-    own = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    assert json.loads(python(IMPORT, folder, **own).stdout) == own
+def test_tensorflow_finds_its_settings_and_none_from_outside_the_project(tmp_path: Path) -> None:
+    folder = fake(tmp_path, keras="import json, os\nprint(json.dumps(dict(os.environ)))\n")
+    assert SET.items() <= json.loads(python(IMPORT, folder).stdout).items()
+    stay = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_VAR_secret": "Terraform's", "CUDA_VISIBLE_DEVICES": ""}
+    names = ("DNNL_MAX_CPU_ISA", "KERAS_BACKEND", "KERAS_HOME", "TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS")
+    ignored = dict.fromkeys(names, "no")
+    run = python(IMPORT, folder, **stay, **ignored)
+    found = json.loads(run.stdout)
+    assert (SET | stay).items() <= found.items()
+    assert not {"DNNL_MAX_CPU_ISA", "KERAS_BACKEND", "XLA_FLAGS"} & found.keys()
+    assert run.stderr.endswith(f"which would change results: {', '.join(names)}\n")
+    assert not python(IMPORT, folder, **SET).stderr  # as a process finds them that another with the backend started
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:

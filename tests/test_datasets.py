@@ -1,6 +1,9 @@
 """Data sets: downloads from a server of our own that fails in every way, the digits, and holding images out."""
 
+import base64
+import gzip
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import numpy as np
+import pooch
 import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
@@ -22,10 +26,10 @@ from sklearn.datasets import load_digits
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.data.splits import Split
 from noisy_mnist.datasets import download, idx
-from noisy_mnist.datasets.download import FILES, IMAGES, LABELS, MIRROR_VARIABLE, Source
+from noisy_mnist.datasets.download import FILES, GZIP, IMAGES, LABELS, MIRROR_VARIABLE, Source
 
-# Random bytes: several chunks of a download, and none of them text.
-BODIES = {name: np.random.default_rng(index).bytes(5000) for index, name in enumerate(FILES)}
+# Random bytes: several chunks of a download, none of them text, and begun as the files are.
+BODIES = {name: GZIP + np.random.default_rng(index).bytes(5000) for index, name in enumerate(FILES)}
 DIGESTS = {name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in BODIES.items()}
 HTML = b"<html><body>Sign in to this network</body></html>"
 TIMEOUT = 1.0
@@ -45,9 +49,10 @@ class Handler(BaseHTTPRequestHandler):
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         answer(self, BODIES[self.path.rsplit("/", 1)[1]])
 
-    def send(self, status: int, body: bytes, length: int | None = None) -> None:
+    def send(self, status: int, body: bytes, length: int | None = None, encoding: str = "identity") -> None:
         """Send a whole answer, with a Content-Length of its own if given."""
         self.send_response(status)
+        self.send_header("Content-Encoding", encoding)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)
@@ -280,6 +285,44 @@ def stored(folder: Path) -> Path:
     return folder
 
 
+def test_a_page_instead_of_the_file_is_named(serve: Serve, folder: Path) -> None:
+    with pytest.raises(UserError, match=r"begins with b'<html><body>Sign in.*a network that asks to sign in"):
+        download.fetch(source(serve(page)), folder)
+
+
+def test_a_file_comes_as_it_is_stored(serve: Serve, folder: Path, pauses: list[float]) -> None:
+    """A server may declare the compression of the file as one of the transfer, which the client is to undo."""
+    packed = {name: gzip.compress(body) for name, body in BODIES.items()}
+
+    def labelled(handler: Handler, body: bytes) -> None:
+        assert handler.headers["Accept-Encoding"] == "identity"
+        handler.send(200, gzip.compress(body), encoding="gzip")
+
+    mirror = serve(labelled)
+    digests = {name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in packed.items()}
+    download.fetch(Source((mirror.url,), digests), folder)
+    assert content(folder) == packed
+    assert not pauses
+
+
+def test_a_password_in_a_url_is_used_and_not_shown(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def private(handler: Handler, body: bytes) -> None:
+        known = handler.headers["Authorization"] == "Basic " + base64.b64encode(b"me:s@cret").decode()
+        handler.send(200 if known and handler.path.endswith(FILES[0]) else 403, body)
+
+    mirror, pooch_says = serve(private), io.StringIO()
+    monkeypatch.setattr(pooch.get_logger().handlers[0], "stream", pooch_says)
+    monkeypatch.setenv(MIRROR_VARIABLE, mirror.url.replace("//", "//me:s%40cret@"))
+    with pytest.raises(UserError, match=f"get {FILES[1]} from any mirror") as caught:
+        download.fetch(source(serve(partial(status, 404))), folder)
+    assert content(folder) == {FILES[0]: BODIES[FILES[0]]}
+    said = capsys.readouterr().err + pooch_says.getvalue() + str(caught.value)
+    assert mirror.url in said
+    assert "cret" not in said
+
+
 def test_own_mirror_by_url_comes_first(serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own, other = serve(good), serve(good)
     monkeypatch.setenv(MIRROR_VARIABLE, own.url.rstrip("/"))
@@ -316,13 +359,69 @@ def test_own_mirror_by_relative_folder(
     assert not other.requests
 
 
-@pytest.mark.parametrize("own", ["/nowhere", "file:///nowhere", "nonsense://x", "http://[", "http://", "", " "])
-def test_other_mirrors_serve_when_the_own_one_does_not(
-    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, own: str
+@pytest.mark.parametrize("own", ["~/mirror", "~/mirror/\n"])
+def test_own_mirror_in_the_home_folder(
+    tmp_path: Path, serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, own: str
+) -> None:
+    stored(tmp_path / "mirror")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(MIRROR_VARIABLE, own)
+    other = serve(good)
+    download.fetch(source(other), folder)
+    assert content(folder) == BODIES
+    assert not other.requests
+
+
+@pytest.mark.parametrize("own", ["", " "])
+def test_an_empty_own_mirror_is_none(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str
 ) -> None:
     monkeypatch.setenv(MIRROR_VARIABLE, own)
     download.fetch(source(serve(good)), folder)
     assert content(folder) == BODIES
+    assert MIRROR_VARIABLE not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        ("/nowhere/mirror", f"expected {FILES[0]} in /nowhere/mirror, found no such folder"),
+        ("file:///nowhere/mirror", f"expected {FILES[0]} in /nowhere/mirror, found no such folder"),
+        ("~nobody-of-this-name/mirror", "found no such folder"),
+        ("localhost:8000/mirror", "localhost:8000/mirror, found no such folder"),
+        ("ftp://x", "expected a URL with http, https or file, found ftp"),
+        ("http://[", "http://["),
+        ("http://", "http://"),
+    ],
+)
+def test_other_mirrors_serve_when_the_own_one_does_not_and_it_is_told(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str, why: str
+) -> None:
+    other = serve(good)
+    monkeypatch.setenv(MIRROR_VARIABLE, own)
+    download.fetch(source(other), folder)
+    assert content(folder) == BODIES
+    told = capsys.readouterr().err
+    for words in (why, f"trying {other.url}", f"{MIRROR_VARIABLE} is {own}, which did not give {', '.join(FILES)}"):
+        assert words in told
+    assert told.rstrip().endswith(f"Expected a URL or a folder that holds {', '.join(FILES)}")
+
+
+def test_own_mirror_with_renamed_and_unpacked_files_is_told(
+    tmp_path: Path, serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror, other = stored(tmp_path / "mirror"), serve(good)
+    (mirror / FILES[0]).rename(mirror / "train-images.idx3-ubyte")
+    (mirror / FILES[1]).write_bytes(bytes([0, 0, 8, 1]))  # as an IDX file begins
+    (mirror / FILES[3]).write_bytes(GZIP + b"another data set")
+    monkeypatch.setenv(MIRROR_VARIABLE, str(mirror))
+    download.fetch(source(other), folder)
+    assert content(folder) == BODIES
+    assert other.requests == [f"/data/{FILES[index]}" for index in (0, 1, 3)]
+    told = capsys.readouterr().err
+    assert f"{MIRROR_VARIABLE} is {mirror}, which did not give {FILES[0]}, {FILES[1]}, {FILES[3]}:" in told
+    for words in ("train-images.idx3-ubyte", r"begins with b'\x00\x00\x08\x01': an unpacked file", "does not match"):
+        assert words in told
 
 
 def test_own_mirror_with_a_wrong_file_is_named(
@@ -345,7 +444,8 @@ def test_sources_name_a_digest_for_every_file() -> None:
         for digest in published.digests.values():
             algorithm, value = digest.split(":")
             assert len(bytes.fromhex(value)) * 2 == lengths[algorithm]
-        assert published.mirrors
+        assert len(published.mirrors) > 1
+        assert published.mirrors[0].startswith("https://")
 
 
 def test_real_mnist(folder: Path, monkeypatch: pytest.MonkeyPatch, real_mirror: str) -> None:

@@ -1,5 +1,6 @@
 """The graph as its users run it: again, on a branch, with wrong params, and what is committed of it."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -13,7 +14,7 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from noisy_mnist.core import tables
-from tests.conftest import dvc, failed, git, ran, shown, tool
+from tests.conftest import dvc, failed, git, ran, run_in, shown, tool
 from tests.test_graph import STAGES
 from tools import git as tools_git
 from tools.workspace import ROOT
@@ -61,6 +62,44 @@ def test_run_leaves_git_clean_but_for_its_results(finished: Path) -> None:
 
 def test_checkpoints_are_gone_when_training_is_done(finished: Path) -> None:
     assert not list(finished.glob("checkpoints/**/*.npz"))
+
+
+def test_settings_from_outside_the_project_change_no_byte(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keras' file and variables, TensorFlow's, oneDNN's and Matplotlib's: in a process of its own, and in a fork."""
+    (tmp_path / ".keras").mkdir()
+    keras = {"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "jax"}
+    (tmp_path / ".keras/keras.json").write_text(json.dumps(keras))
+    (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\nlines.linewidth: 9\n")
+    outside = {
+        "HOME": str(tmp_path),
+        "KERAS_BACKEND": "jax",
+        "KERAS_MAX_EPOCHS": "none",
+        "MATPLOTLIBRC": str(tmp_path),
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit",
+    }
+    for name, value in outside.items():
+        monkeypatch.setenv(name, value)
+    outputs = [tiny / "models/tiny_fresh/0.5-0.keras", tiny / "data/history/tiny_fresh/0.5-0.csv"]
+    figures = sorted(tiny.glob("plots/figures/*.png"))
+    before = [path.read_bytes() for path in [*outputs, *figures]]
+
+    for path in [*outputs, *figures]:
+        path.unlink()
+    output = run_in(tiny, [sys.executable, "-m", "stages.train", "tiny_fresh", "0.5", "0"], 0)
+    assert "which would change results: KERAS_BACKEND, KERAS_MAX_EPOCHS, ONEDNN_MAX_CPU_ISA, TF_ENABLE" in output
+    run_in(tiny, [sys.executable, "-m", "stages.figures"], 0)
+    assert [path.read_bytes() for path in [*outputs, *figures]] == before
+
+    for path in outputs:
+        digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()  # as DVC's cache names it
+        (tiny / ".dvc/cache/files/md5" / digest[:2] / digest[2:]).unlink()
+        path.unlink()
+    assert re.search(r"train@tiny_fresh-0\.5-0: \d+ s", tool(tiny, "repro", "train@tiny_fresh-0.5-0"))
+    assert [path.read_bytes() for path in outputs] == before[:2]
 
 
 def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change: Callable[..., None]) -> None:

@@ -27,7 +27,6 @@ WHEEL = {
 }
 # What other programs have their users set, and containers come with.
 ELSEWHERE = {
-    "KERAS_BACKEND": "jax",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PIP_CONSTRAINT": "/nowhere/constraint.txt",
     "PIP_PREFIX": "/nowhere",

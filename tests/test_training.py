@@ -14,7 +14,7 @@ from noisy_mnist.data.params import NoiseParams
 from noisy_mnist.data.splits import Split
 from noisy_mnist.denoising import autoencoder
 from noisy_mnist.denoising.params import AutoencoderParams
-from noisy_mnist.learning import models, training
+from noisy_mnist.learning import backend, models, training
 from noisy_mnist.learning.backend import keras
 from noisy_mnist.learning.checkpoints import Row
 from noisy_mnist.learning.params import ModelParams
@@ -156,6 +156,14 @@ def test_checkpoint_of_another_training_is_not_used(tmp_path: Path) -> None:
     expected = fit(job(MLP, learning_rate=0.02), tmp_path / "straight")
     fit(job(MLP), tmp_path)
     assert_equal(fit(job(MLP, learning_rate=0.02), tmp_path), expected)
+
+
+def test_checkpoint_of_another_gpu_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    task, fingerprints = job(MLP), set()
+    for gpus in ([], ["NVIDIA H100"], ["NVIDIA H200"]):
+        monkeypatch.setattr(backend, "gpus", lambda gpus=gpus: gpus)
+        fingerprints.add(task.fingerprint(CURVE))
+    assert len(fingerprints) == 3
 
 
 @pytest.mark.parametrize("task", [job(MLP), autoencoder_job(0.4, epochs=1)], ids=["classifier", "autoencoder"])

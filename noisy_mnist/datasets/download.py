@@ -1,7 +1,9 @@
 """The data sets: where their four IDX files come from, and how they are read."""
 
 import os
+import re
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pooch
 from numpy.typing import NDArray
+from requests import Response
 from requests.exceptions import RequestException
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -25,6 +28,8 @@ FILES = (IMAGES["train"], LABELS["train"], IMAGES["test"], LABELS["test"])
 
 # The environment variable that names the user's own mirror: a URL, a file:// URL or a folder.
 MIRROR_VARIABLE = "MNIST_MIRROR"
+MIRROR_HOLDS = f"a URL or a folder that holds {', '.join(FILES)}"
+GZIP = b"\x1f\x8b"  # how all four files begin
 ATTEMPTS = 3
 # The size of the test split of `digits`, a fifth of its 1,797 images.
 DIGITS_TEST = 360
@@ -59,7 +64,10 @@ SOURCES = {
         ),
     ),
     "fashion_mnist": Source(
-        ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        (
+            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
         _digests(
             "md5",
             "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
@@ -69,7 +77,10 @@ SOURCES = {
         ),
     ),
     "kmnist": Source(
-        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        (  # one server: no other is known that holds these files, and not those of an earlier version
+            "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",  # where a network breaks TLS; the digest decides
+        ),
         _digests(
             "md5",
             "bdb82020997e1d708af4cf47b453dcf7",
@@ -84,48 +95,96 @@ SOURCES = {
 def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
     """Bring the four files of ``source`` into ``folder``; a file that is there with the right digest stays.
 
-    MNIST_MIRROR is tried first, then each mirror in turn, ATTEMPTS times with growing pauses. A download goes to a
-    temporary name and is moved into place once its digest is right. timeout: seconds without a byte.
+    MNIST_MIRROR is tried first, then each mirror in turn, ATTEMPTS times with growing pauses; stderr tells what went
+    wrong where another one follows. A download goes to a temporary name and is moved into place once its digest is
+    right. timeout: seconds without a byte.
     Raises UserError, naming what went wrong at each mirror, if a file cannot be had.
     """
-    own = os.environ.get(MIRROR_VARIABLE)
+    own = os.environ.get(MIRROR_VARIABLE, "").strip()
     mirrors = [own, *source.mirrors] if own else list(source.mirrors)
     if folder.is_dir():
         for path in folder.iterdir():
             if path.name not in FILES:  # the partial download of a killed run: DVC would cache it with the folder
                 path.unlink()
+    elsewhere = []
     for name in FILES:
-        problems = []
+        problems: list[str] = []
         for mirror in mirrors:
+            if problems:
+                print(f"could not get {name} from\n{problems[-1]}\n  trying {mirror}", file=sys.stderr, flush=True)
             try:
                 _fetch_one(mirror, name, source.digests[name], folder, timeout)
                 break
             except (RequestException, OSError, ValueError) as error:
-                problems.append(f"  {mirror}: {error}")
+                problems.append(f"  {_without_password(mirror)}: {error}")
         else:
             raise UserError(
                 f"could not get {name} from any mirror:\n" + "\n".join(problems) + "\n"
-                f"Check the network, or set {MIRROR_VARIABLE} to a URL or a folder that holds {', '.join(FILES)}"
+                f"Check the network, or set {MIRROR_VARIABLE} to {MIRROR_HOLDS}"
             )
+        if problems:
+            elsewhere.append(name)
+    if own and elsewhere:
+        found = f"{MIRROR_VARIABLE} is {_without_password(own)}, which did not give {', '.join(elsewhere)}"
+        print(f"{found}: they are from a public mirror. Expected {MIRROR_HOLDS}", file=sys.stderr, flush=True)
 
 
 def _fetch_one(mirror: str, name: str, digest: str, folder: Path, timeout: float) -> None:
     """Fetch one file from one mirror. Raises what pooch, requests or the file system raise."""
-    parts = urlsplit(mirror)
-    remote = parts.scheme in ("http", "https")
-    local = Path(unquote(parts.path)) if parts.scheme == "file" else Path(mirror)
+    remote = mirror.lower().startswith(("http://", "https://"))
 
     def downloader(url: str, output_file: str, store: pooch.Pooch) -> None:
         if remote:
-            pooch.HTTPDownloader(progressbar=True, timeout=timeout)(url, output_file, store)
+            _download(mirror, url, output_file, store, timeout)
         else:
-            shutil.copyfile(local / name, output_file)
+            _copy(_local(mirror), name, Path(output_file))
+        with Path(output_file).open("rb") as file:
+            if not (start := file.read(40)).startswith(GZIP):
+                what = "an unpacked file, or a page of a network that asks to sign in"
+                raise ValueError(f"expected a gzip file, found one that begins with {start!r}: {what}")
         Path(output_file).chmod(0o644)  # a temporary file can be read by its owner alone
 
     attempts = ATTEMPTS if remote else 1
-    base = mirror.rstrip("/") + "/"
+    base = _without_password(mirror).rstrip("/") + "/"
     store = pooch.create(path=folder, base_url=base, registry={name: digest}, retry_if_failed=attempts - 1)
     store.fetch(name, downloader=downloader)
+
+
+def _download(mirror: str, url: str, target: str, store: pooch.Pooch, timeout: float) -> None:
+    """Download a file as it is stored: some servers declare its own compression as one of the transfer."""
+
+    def undecoded(response: Response, **_: object) -> None:
+        response.raw.headers.pop("Content-Encoding", None)
+
+    parts = urlsplit(mirror)
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    options = {"headers": {"Accept-Encoding": "identity"}, "hooks": {"response": undecoded}, "auth": auth}
+    pooch.HTTPDownloader(progressbar=True, timeout=timeout, **options)(url, target, store)
+
+
+def _local(mirror: str) -> Path:
+    """Return the folder that a mirror is. Raises ValueError for a URL that this project does not know."""
+    parts = urlsplit(mirror)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if "://" in mirror:
+        raise ValueError(f"expected a URL with http, https or file, found {parts.scheme}")
+    return Path(os.path.expanduser(mirror)).absolute()  # noqa: PTH111 the other raises RuntimeError for an unknown user
+
+
+def _copy(folder: Path, name: str, target: Path) -> None:
+    """Copy a file of a folder. Raises FileNotFoundError that says what is there instead."""
+    try:
+        shutil.copyfile(folder / name, target)
+    except FileNotFoundError:
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ["no such folder"]
+        found = ", ".join(names[:5]) + " and more" * (len(names) > 5) or "nothing"
+        raise FileNotFoundError(f"expected {name} in {folder}, found {found}") from None
+
+
+def _without_password(mirror: str) -> str:
+    """Return a URL without the user's name and password, which are for no log."""
+    return re.sub(r"(?<=://)[^/]*@", "", mirror)
 
 
 def write_digits(folder: Path) -> None:

@@ -23,7 +23,7 @@ from noisy_mnist.core.errors import UserError
 from noisy_mnist.data import noise
 from noisy_mnist.data.params import NoiseParams
 from noisy_mnist.data.splits import IMAGE_SHAPE, SPLITS, Split, scaled, take
-from noisy_mnist.learning import checkpoints, models, scores
+from noisy_mnist.learning import backend, checkpoints, models, scores
 from noisy_mnist.learning.backend import keras, tf
 from noisy_mnist.learning.checkpoints import Row
 from noisy_mnist.learning.params import OptimizerParams
@@ -99,7 +99,7 @@ class Training:
         settings: list[Any] = [self.settings.model_dump(), self.precision, self.threads, self.seed]
         settings += [self.fresh and [self.fresh.draw.model_dump(), self.fresh.scale]]
         settings += [{name: len(part.targets) for name, part in curve.items()}]
-        settings += [keras.__version__, tf.__version__, np.__version__, sys.version]
+        settings += [keras.__version__, tf.__version__, np.__version__, sys.version, backend.gpus()]
         digest.update(json.dumps(settings).encode())
         for start in range(0, len(self.examples.targets), CHUNK):
             chunk = slice(start, start + CHUNK)

@@ -13,7 +13,7 @@ MARKERS = "osD^vPX"
 ACCURACY = "accuracy (share of images)"
 SCALE = "noise scale"
 COLUMNS = 3
-# For matplotlib.rc_context, around drawing and saving.
+# For matplotlib.style.context, around drawing and saving.
 STYLE: Any = {
     "axes.grid": True,
     "axes.spines.right": False,

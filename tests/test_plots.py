@@ -89,6 +89,46 @@ def test_titles_and_revisions_are_text_whatever_they_hold(tiny: Path, tmp_path: 
     assert not asked
 
 
+def test_what_a_revision_lacks_is_named_and_the_rest_is_drawn(tiny: Path, tmp_path: Path) -> None:
+    """A table that is not there, one without a column or without rows, and a revision that dvc cannot read."""
+    git(tiny, "checkout", "--quiet", "-b", "feature/old")
+    (tiny / "plots/curves.csv").unlink()
+    table = tiny / "plots/denoise.csv"
+    table.write_text(table.read_text().replace("accuracy", "score", 1))
+    table = tiny / "plots/new_digits.csv"
+    table.write_text(table.read_text().splitlines(keepends=True)[0])
+    git(tiny, "commit", "--quiet", "--all", "--message", "Old tables")
+    git(tiny, "checkout", "--quiet", "-b", "broken", "main")
+    (tiny / "dvc.yaml").write_text("stages: [")
+    git(tiny, "commit", "--quiet", "--all", "--message", "Broken")
+    git(tiny, "checkout", "--quiet", "main")
+    output = tool(tiny, "plots", "feature/old", "broken", "main")
+    assert "not drawn of feature/old: plots/curves.csv (" in output
+    assert "not drawn of feature/old: plots/denoise.csv (Could not find provided field ('accuracy')" in output
+    assert "not drawn of feature/old: plots/new_digits.csv (not there, or without rows)" in output
+    assert re.search(r"not drawn of broken: plots/\S+.*, plots/curves.csv, .*plots/figures/\S+ \(.*dvc.yaml", output)
+    assert not re.search("not drawn of (main|workspace)", output)
+    assert "repro" not in output
+
+    dom, logged, _ = draw(tiny / plots.PAGE, tmp_path / "profile")
+    captions = re.findall(r"<figcaption>(\S+) \((.*?)\)</figcaption>", dom)
+    drawn = {
+        name: {revision for other, by in captions if other == name for revision in by.split(", ")}
+        for name, _ in captions
+    }
+    assert drawn.pop("plots/curves.csv") == drawn.pop("plots/denoise.csv") == {"workspace", "main"}
+    assert drawn.pop("plots/new_digits.csv") == {"workspace", "main"}
+    assert all(revisions == {"workspace", "main", "feature/old"} for revisions in drawn.values())
+    assert "<p>not drawn of feature/old: plots/curves.csv (" in dom
+    assert not logged
+
+
+def test_a_revision_that_is_not_in_this_clone_is_named(tiny: Path) -> None:
+    output = tool(tiny, "plots", "main~9", status=1)
+    assert "unknown Git revision 'main~9': expected a commit, branch, tag or experiment that this clone has" in output
+    assert not (tiny / plots.PAGE).exists()
+
+
 def test_a_plot_that_cannot_be_read_is_named(tiny: Path) -> None:
     (tiny / "plots/curves.csv").unlink()
     output = tool(tiny, "plots", status=1)

@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from noisy_mnist.core.errors import UserError
 from tests.conftest import dvc, git, ran, tool
-from tools import digests, lockfile, lost_entries, repository, verify
+from tools import digests, foreign, lockfile, lost_entries, prune, publish, repository, verify
 from tools.lockfile import LOCK_FILE
 
 # Damaged copies of dvc.lock, and damaged files, to try: more for a long run.
@@ -121,6 +121,50 @@ def test_files_that_dvc_ignores_are_no_fault(capsys: pytest.CaptureFixture[str])
         Path(path).write_text("a desktop's, or a network file system's")
     assert verify.main() == 0
     assert "changed" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("inside")
+def test_foreign_files_are_named_wherever_dvc_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are no damage: that they are there, dvc.lock may say too."""
+    shutil.copy("data/noisy/0.5/noise.json", "data/noisy/copy of 0.5.json")
+    for path in ("data/scores/notes.txt", "noisy_mnist/core/draft.py", "noisy_mnist/core/staged.py"):
+        Path(path).write_text("# mine")
+    for path in ("data/scores/.DS_Store", "noisy_mnist/core/.draft.py.swp"):
+        Path(path).write_text("an editor's")
+    git(Path(), "add", "noisy_mnist/core/staged.py")
+    assert verify.main() == 0
+    output = capsys.readouterr().out
+    left = {"data/noisy/copy of 0.5.json", "data/scores/notes.txt"}
+    assert set(re.findall("^part of no result: (.*)$", output, re.MULTILINE)) == left
+    assert re.findall("^code that git does not know: (.*)$", output, re.MULTILINE) == ["noisy_mnist/core/draft.py"]
+
+
+def test_what_a_run_would_delete_in_its_folders_is_found(repo: Repo) -> None:
+    figures = next(stage for stage in repo.index.stages if stage.name == "figures")
+    noise = next(stage for stage in repo.index.stages if stage.name == "noise@0.5")
+    assert not [*foreign.in_outputs(repo, figures), *foreign.in_outputs(repo, noise)]
+    mine = [Path("plots/figures/mine.png"), Path("data/noisy/0.5/sub/mine.txt")]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    assert [*foreign.in_outputs(repo, figures), *foreign.in_outputs(repo, noise)] == mine
+    git(Path(), "rm", "-r", "--quiet", "--cached", "plots/figures")
+    git(Path(), "commit", "--quiet", "--message", "No figures")
+    assert foreign.in_outputs(repo, figures) == [Path("plots/figures")]  # nothing tells which are the study's
+    mine[0].unlink()
+    assert not foreign.in_outputs(repo, figures)
+
+
+def test_a_run_moves_foreign_files_out_of_its_folders(tiny: Path, change: Callable[..., None]) -> None:
+    """DVC deletes the folders."""
+    for name in ("notes.txt", "noise.json~"):  # an editor's backup is nobody's loss
+        (tiny / "data/noisy/0.5" / name).write_text("mine")
+    change({"noise.seed": 1})
+    moved = ".dvc/tmp/aside/data/noisy/0.5/notes.txt"
+    assert f"data/noisy/0.5/notes.txt is {moved} now" in tool(tiny, "repro", "noise")
+    assert (tiny / moved).read_text() == "mine"
+    assert not list((tiny / "data/noisy/0.5").glob("no*~"))
+    assert "foreign" not in tool(tiny, "verify")
 
 
 def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
@@ -434,6 +478,21 @@ def test_wrong_files_and_arguments_are_messages(tiny: Path, module: str) -> None
     assert "make repair" not in output
 
 
+@pytest.mark.usefixtures("inside")
+def test_what_dvc_add_tracks_is_no_stage_and_its_neighbours_no_leftovers(capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (Path("extra/mine.csv"), Path("extra/script.py")):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    dvc(Path(), "add", "extra/mine.csv")
+    prune.main("remove")
+    publish.main()
+    assert verify.main() == 0
+    output = capsys.readouterr().out
+    assert "nothing is left behind" in output
+    assert not re.search("have no result yet|part of no result", output)
+    assert Path("extra/script.py").exists()
+
+
 def test_prune_refuses_params_that_are_wrong(tiny: Path, change: Callable[..., None]) -> None:
     """Or a misspelt name would make leftovers of all that it was to name."""
     change({"grid.models": ["tiny_frsh"]})
@@ -445,6 +504,7 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     nothing = tool(tiny, "prune")
     assert "nothing is left behind" in nothing
     change({"grid.scales": [0], "grid.models": ["tiny_fresh"], "figures.scale": 0})
+    (tiny / "data/scores/notes.txt").write_text("mine")
     dvc(tiny, "repro")
     (tiny / "checkpoints/weight_decay").mkdir(parents=True, exist_ok=True)
     for kept, run in ((True, "weight_decay/kernel-0-0"), (False, "weight_decay/kernel-0.5-0"), (False, "gone/0-0")):
@@ -458,7 +518,14 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     (tiny / "models/link").symlink_to(elsewhere)
     before = snapshot(tiny)
 
-    gone = {"data/noisy/0.5", "data/posterior/0.5.json", "models/tiny", "data/scores/tiny", "data/history/tiny"}
+    gone = {
+        "data/scores/notes.txt",
+        "data/noisy/0.5",
+        "data/posterior/0.5.json",
+        "models/tiny",
+        "data/scores/tiny",
+        "data/history/tiny",
+    }
     gone |= {"data/history/tiny_fresh/0.5-0.csv", "models/tiny_fresh/0.5-0.keras", "data/scores/tiny_fresh/0.5-0.json"}
     gone |= {f"data/denoise_scale/0.5.{kind}" for kind in ("csv", "json")}
     gone |= {"checkpoints/gone/0-0.npz", "checkpoints/weight_decay/kernel-0.5-0.npz", "plots/.curves.csv.partial"}
@@ -471,7 +538,9 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
         leftovers = dict(re.findall(r"^ +[\d.]+ MB  (\S+)(.*)$", output, re.MULTILINE))
         assert leftovers.keys() == gone
         not_cached = {name for name, remark in leftovers.items() if "not in the cache" in remark}
-        assert not_cached == {name for name in gone if name.startswith(("checkpoints/", "plots/", "models/link"))}
+        others = {name for name in gone if name.startswith(("checkpoints/", "models/link"))}
+        others |= {name for name in gone if name.endswith((".partial", ".txt"))}
+        assert not_cached == others
         assert set(re.findall(r"^dvc\.lock: (.*)", output, re.MULTILINE)) == entries
         assert (snapshot(tiny) == before) == (arguments == ())
 
@@ -481,9 +550,24 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     assert all(any(str(path) == top or str(path).startswith(f"{top}/") for top in gone) for path in lost)
     assert {path: content for path, content in after.items() if path.name != "dvc.lock"}.items() <= before.items()
     old, new = (YAML(typ="safe").load(snap[Path("dvc.lock")].decode())["stages"] for snap in (before, after))
+    gathered = old["summarize"].pop("deps"), new["summarize"].pop("deps")
     assert new == {name: entry for name, entry in old.items() if name not in entries}
+    assert {dep["path"] for dep in gathered[0] if dep not in gathered[1]} == {
+        *("data/denoise_scale", "data/history", "data/posterior", "data/scores")
+    }
     assert [path.name for path in (tiny / "checkpoints/weight_decay").iterdir()] == ["kernel-0-0.npz"]
     assert "nothing is left behind" in tool(tiny, "prune")
     assert "are what dvc.lock says" in tool(tiny, "verify")
-    # Only what depends on a folder of all results, and finds fewer files in it, is run again.
-    assert ran(dvc(tiny, "repro")) <= {"summarize", "figures"}
+    assert (tiny / ".dvc/tmp/aside/data/scores/notes.txt").read_text() == "mine"
+
+    # Nothing is to run again, here or in a clone; the results are those of a run that never knew what is gone.
+    assert "up to date" in dvc(tiny, "status")
+    for name in ("data", "models"):
+        shutil.rmtree(tiny / name)
+    dvc(tiny, "checkout")
+    assert "up to date" in dvc(tiny, "status")
+    tables = {path.name: path.read_bytes() for top in ("metrics", "plots") for path in (tiny / top).glob("*.*")}
+    assert ran(dvc(tiny, "repro", "--single-item", "--force", "summarize")) == {"summarize"}
+    assert tables == {path.name: path.read_bytes() for top in ("metrics", "plots") for path in (tiny / top).glob("*.*")}
+    summary = json.loads(tables["summary.json"])
+    assert [*summary["accuracy"], *summary["accuracy"]["tiny_fresh"], *summary["posterior"]] == ["tiny_fresh", "0", "0"]

@@ -43,6 +43,11 @@ def contents(repo: Repo, folder: Path) -> dict[str, str]:
     """
     if folder.is_file():
         return {"": str(of_file(folder))}
+    return {path: str(of_file(folder / path)) for path in names(repo, folder)}
+
+
+def names(repo: Repo, folder: Path) -> list[str]:
+    """Return the paths of these files, below the folder."""
     with _listing:
         paths = [Path(path) for path in repo.dvcignore.find(repo.fs, str(folder.absolute()))]
-    return {path.relative_to(folder.absolute()).as_posix(): str(of_file(path)) for path in paths if path.exists()}
+    return [path.relative_to(folder.absolute()).as_posix() for path in paths if path.exists()]

@@ -138,7 +138,7 @@ class Engine:
         try:
             if not self.planner.changed(name):
                 self._done(name)
-            elif self.planner.prepare(name):
+            elif self.planner.prepare(name, self.show):
                 command = self.planner.command(name, self.threads)
                 self._running[self.pool.submit(command)] = name
             else:

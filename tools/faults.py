@@ -49,7 +49,7 @@ def find_faults(repo: Repo) -> list[Fault]:
 
 def _of_output(repo: Repo, stage: str, out: Output) -> list[Fault]:
     """Return the faults of one output."""
-    files = _promised_files(repo, out)
+    files = promised_files(repo, out)
     lost = [md5 for md5 in _objects(out, files) if not cache.holds(repo, md5)] if out.use_cache else []
     paths = [cache.object_path(repo, md5) for md5 in lost]
     in_cache = [Fault(stage, out.def_path, "cache", path, "damaged" if path.exists() else "missing") for path in paths]
@@ -61,7 +61,7 @@ def _of_output(repo: Repo, stage: str, out: Output) -> list[Fault]:
     return in_cache + in_workspace
 
 
-def _promised_files(repo: Repo, out: Output) -> dict[str, str] | None:
+def promised_files(repo: Repo, out: Output) -> dict[str, str] | None:
     """Return the digest of each file of an output by its path below it, that of a file under "".
 
     None if the list of a folder's files is lost: of a folder that is in no cache, git alone may have one.

@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.serialize import to_single_stage_lockfile
 
 from noisy_mnist.core.errors import UserError
-from tools import lockfile
+from tools import foreign, lockfile
 from tools.cache import remove_dead_links
 from tools.repository import running_process, stages
 from tools.worker import Command
@@ -91,11 +91,12 @@ class Planner:
             except LockError as error:
                 raise BusyError(str(error)) from None
 
-    def prepare(self, name: str) -> bool:
+    def prepare(self, name: str, show: Callable[[str], None]) -> bool:
         """Do what DVC does before a command; return False if its outputs came from the run cache: then it need not run.
 
-        Either way, ``record`` or ``give_up`` is to follow. Raises BusyError if another process uses its paths, and
-        what DVC and the operating system do, for one if a dependency is missing.
+        DVC deletes the outputs: what else stands in their folders is moved away first. show: called with a line for
+        each. Either way, ``record`` or ``give_up`` is to follow. Raises BusyError if another process uses its paths,
+        and what DVC and the operating system do, for one if a dependency is missing.
         """
         stage = self.stages[name]
         if process := running_process(stage.cmd):
@@ -103,6 +104,8 @@ class Planner:
         with self.repo.lock:
             self._in_use.take(stage)
             try:
+                for path in foreign.in_outputs(self.repo, stage):
+                    show(foreign.set_aside(path))
                 stage.remove_outs(ignore_remove=False, force=False)
                 try:
                     self.repo.stage_cache.restore(stage)

@@ -4,10 +4,13 @@ import base64
 import html
 import json
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import vl_convert
+from dvc.repo import Repo
+from dvc.scm import RevError, resolve_rev
 
 from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
@@ -48,31 +51,60 @@ for (const element of document.querySelectorAll("div[data-spec]"))
 
 
 def main(*revisions: str) -> None:
-    """Draw the workspace, or, if revisions are given, these beside it.
+    """Draw the workspace, or, if revisions are given, these beside it; name what a revision lacks.
 
-    Raises UserError if dvc cannot collect a plot, or git fails where there are revisions.
+    Raises UserError for an unknown revision, if dvc cannot read a plot of the workspace, or git fails where there are
+    revisions.
     """
     if revisions:
         git.run("rev-parse", "--git-dir")  # its message has the remedy, DVC's has not
-    command = ["dvc", "plots", "diff", *revisions] if revisions else ["dvc", "plots", "show"]
+    refuse_unknown(revisions)
+    shown = list(dict.fromkeys([*revisions, "workspace"]))
+    command = ["dvc", "plots", "diff", *shown] if revisions else ["dvc", "plots", "show"]
     collected = json.loads(call([*command, "--json"], stdout=subprocess.PIPE))
-    if collected.get("errors"):
-        missing = "\n".join(
-            f"  {error.get('name', 'all plots')} ({error['rev']}): {error['msg']}" for error in collected["errors"]
-        )
-        raise UserError(f"dvc could not read these plots; 'dvc repro' makes them anew:\n{missing}")
-    if not collected.get("data"):
+    plots, errors = collected.get("data", {}), collected.get("errors", [])
+    if own := [error for error in errors if error["rev"] == "workspace"]:
+        missing = "\n".join(f"  {error.get('name', 'all')}: {error['msg']}" for error in own)
+        raise UserError(f"dvc could not read these plots of the workspace; 'dvc repro' makes them anew:\n{missing}")
+    if not plots and not errors:
         raise UserError("dvc found no plot to draw: expected some under 'plots' in dvc.yaml")
-    parts = [figure(name, part) for name, plots in collected["data"].items() for part in plots]
-    title = "Noisy MNIST" + (f": {', '.join(revisions)} and workspace" if revisions else "")
+    lacking = not_drawn(plots, errors, shown)
+    title = "Noisy MNIST" + (f": {', '.join(shown)}" if revisions else "")
     page = TEMPLATE.format(
         title=html.escape(title),
         vega=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE),
-        figures="\n".join(parts),
+        figures="\n".join(
+            [f"<p>{html.escape(line)}</p>" for line in lacking]
+            + [figure(name, part) for name, parts in plots.items() for part in parts]
+        ),
     )
     with files.replacing(PAGE) as path:
         path.write_text(page, encoding="utf-8")
-    print(f"Plots page: {PAGE.resolve()}")
+    print("\n".join([*lacking, f"Plots page: {PAGE.resolve()}"]))
+
+
+def refuse_unknown(revisions: Sequence[str]) -> None:
+    """Raise UserError if a revision is none that this clone knows."""
+    with Repo(".") as repo:
+        for revision in set(revisions) - {"workspace"}:
+            try:
+                resolve_rev(repo.scm, revision)
+            except RevError as error:
+                expected = "expected a commit, branch, tag or experiment that this clone has"
+                more = "'git fetch' gets branches and tags, in a shallow clone 'git fetch --unshallow' what came before"
+                raise UserError(f"{error}: {expected}; {more}") from None
+
+
+def not_drawn(plots: Mapping[str, Any], errors: Sequence[Mapping[str, str]], revisions: Sequence[str]) -> list[str]:
+    """Return what is not drawn of each revision though it is of another, a line for each reason that dvc has."""
+    reasons = {(error["rev"], error.get("name")): error["msg"] for error in errors}
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for revision in revisions:
+        for name, parts in plots.items():
+            if parts and not any(revision in part["revisions"] for part in parts):
+                reason = reasons.get((revision, name)) or reasons.get((revision, None)) or "not there, or without rows"
+                lacking.setdefault((revision, reason), []).append(name)
+    return [f"not drawn of {revision}: {', '.join(names)} ({reason})" for (revision, reason), names in lacking.items()]
 
 
 def figure(name: str, part: dict[str, Any]) -> str:

@@ -1,19 +1,21 @@
 """List what earlier params left behind, in dvc.lock and in the folders of results, and remove it if asked to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
 
 from noisy_mnist import study
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.learning import checkpoints
-from tools import cache, digests, lockfile
+from tools import cache, digests, foreign, lockfile
 from tools.command import run
-from tools.repair import remove
-from tools.repository import check_project, exclusive, open_repo
+from tools.repository import check_project, exclusive, open_repo, stages
 
 
 def main(*arguments: str) -> None:
-    """Print the leftovers; with the argument "remove", remove them.
+    """Print the leftovers; with the argument "remove", remove them, or move aside what may exist nowhere else.
 
     Raises UserError if a stage is running, whose unfinished files would look like leftovers.
     """
@@ -21,15 +23,14 @@ def main(*arguments: str) -> None:
         raise UserError(f"expected no argument or 'remove', found {arguments}")
     check_project()
     study.check()
-    with exclusive():
-        with open_repo() as repo:
-            named = {stage.name for stage in repo.index.stages}
-            outputs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}
-            entries = [stage for stage in lockfile.entries() if stage not in named]
-            paths = {path: files_in(path) for path in sorted(leftovers(outputs))}
-            cached = {
-                path for path, files in paths.items() if all(cache.holds(repo, str(digests.of_file(f))) for f in files)
-            }
+    with exclusive(), open_repo() as repo:
+        named = {stage.name for stage in stages(repo)}
+        recorded = lockfile.entries()
+        entries = [name for name in recorded if name not in named]
+        paths = {path: foreign.files_in(path) for path in sorted(foreign.leftovers(repo))}
+        cached = {
+            path for path, files in paths.items() if all(cache.holds(repo, str(digests.of_file(f))) for f in files)
+        }
         for stage in entries:
             print(f"dvc.lock: {stage}")
         for path, files in paths.items():
@@ -41,45 +42,26 @@ def main(*arguments: str) -> None:
         elif not arguments:
             print(f"{total}: 'make prune YES=1' removes them")
         else:
-            lockfile.change({}, removed=entries)
+            current = gathering(repo, paths)
             for path in paths:
-                remove(path)
+                if path in cached or foreign.is_temporary(path) or checkpoints.FOLDER in path.parents:
+                    foreign.remove(path)
+                else:
+                    print(f"> {foreign.set_aside(path)}")
+            deps = {stage.name: {"deps": lockfile.current_entry(stage)["deps"]} for stage in current}
+            lockfile.change({name: recorded[name] | now for name, now in deps.items()}, removed=entries)
             print(f"removed {total}")
 
 
-def files_in(path: Path) -> list[Path]:
-    """Return a file itself, or all files in a folder."""
-    return [file for file in [path, *path.rglob("*")] if file.is_file()]
+def gathering(repo: Repo, paths: Iterable[Path]) -> list[PipelineStage]:
+    """Return the stages that have not changed and depend on a folder of results in which one of these paths stands.
 
-
-def leftovers(outputs: set[Path]) -> Iterator[Path]:
-    """Yield what no output of the graph holds, in the folders of outputs, and checkpoints of runs not in the graph.
-
-    ``data`` and ``models`` belong to the graph alone. In ``metrics`` and ``plots``, which are in git, only the
-    temporary files of a killed stage are leftovers.
+    They read what params name in it, file by file: a leftover is in its digest, and in no result.
     """
-    for top in sorted({path.parts[0] for path in outputs}):
-        kept = top in ("metrics", "plots")
-        yield from (path for path in _outside(Path(top), outputs) if not kept or _is_temporary(path))
-    for path in files_in(checkpoints.FOLDER):
-        history = Path("data") / path.relative_to(checkpoints.FOLDER).with_suffix(".csv")
-        if history not in outputs:
-            yield path
-
-
-def _outside(folder: Path, outputs: set[Path]) -> Iterator[Path]:
-    """Yield the topmost paths in a folder that neither are an output nor hold one."""
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path not in outputs:
-            if any(path in output.parents for output in outputs):
-                yield from _outside(path, outputs)
-            else:
-                yield path
-
-
-def _is_temporary(path: Path) -> bool:
-    """Return whether this is a temporary name of files.replacing."""
-    return path.name.startswith(".") and path.suffix in (".partial", ".former")
+    around = {str(folder) for path in paths for folder in path.parents}
+    gather = [stage for stage in stages(repo) if any(dep.def_path in around for dep in stage.deps)]
+    recorded = lockfile.entries()
+    return [stage for stage in gather if stage.name in recorded and not lockfile.changed(stage)]
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def left_behind(repo: Repo, find: Find) -> Iterator[str]:
 
     They may be wanted again, as where a model comes back: 'make prune' makes dvc.lock forget them.
     """
-    named = {stage.name for stage in repo.index.stages}
+    named = {stage.name for stage in stages(repo)}
     for name, entry in lockfile.entries().items():
         if name not in named:
             for out in entry.get("outs", []):

@@ -1,20 +1,16 @@
 """Bring back what 'make verify' finds missing or damaged: from where it is whole, else by running its stage again."""
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from noisy_mnist.core import files
-from tools import cache, git, lockfile, publish, verify
+from tools import cache, foreign, git, lockfile, publish, verify
 from tools.command import call, run
 from tools.faults import Fault, find_faults
 from tools.lost_entries import find_lost_entries
 from tools.recover import recover
 from tools.remedies import choose_remedies
-from tools.repository import exclusive, open_repo
-
-# Where damaged and foreign files of the workspace are moved to.
-ASIDE = Path(".dvc/tmp/aside")
+from tools.repository import exclusive, open_repo, stages
 
 
 def main() -> int:
@@ -38,7 +34,7 @@ def main() -> int:
                     repo.cache.local.unprotect(str(fault.path))  # now a file of its own, to be set aside
             for fault in faults:
                 if fault.place == "cache" and fault.problem == "damaged":
-                    remove(fault.path)
+                    foreign.remove(fault.path)
             set_aside(fault for fault in faults if (fault.stage, fault.output) in remedies.checkout + remedies.from_git)
             for _, output in remedies.store:
                 print(f"> {output} is copied to the cache")
@@ -53,7 +49,7 @@ def main() -> int:
         call(["dvc", "--wait-for-lock", "checkout", "--force", *(output for _, output in remedies.checkout)])
     for name in remedies.run:
         with open_repo() as repo:
-            changed = lockfile.changed(next(stage for stage in repo.index.stages if stage.name == name))
+            changed = lockfile.changed(next(stage for stage in stages(repo) if stage.name == name))
         if changed:
             print(f"> {name} cannot be repaired: what it depends on has changed or is missing: 'make repro' runs it")
         else:
@@ -66,26 +62,13 @@ def set_aside(faults: Iterable[Fault]) -> None:
     """Move what stands in the workspace in place of the right files out of the way: it may exist nowhere else."""
     moved = [fault for fault in faults if fault.place == "workspace" and fault.problem in ("damaged", "foreign")]
     for path in [fault.path for fault in moved]:
-        place = ASIDE / path
-        while place.exists():
-            place = place.with_name(f"{place.name}~")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(place)
-        print(f"> {path} is {place} now")
+        print(f"> {foreign.set_aside(path)}")
 
 
 def missing(output: Path) -> list[Path]:
     """Return the committed files of an output that are not here."""
     paths = [output / relative for relative in git.files_in(output)] or [output]
     return [path for path in paths if not path.exists()]
-
-
-def remove(path: Path) -> None:
-    """Delete a file, a folder, or a link, but not what a link leads to."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)  # two stages may share an object of the cache
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from tools import git, publish
+from noisy_mnist.learning import checkpoints
+from tools import foreign, git, publish
 from tools.command import run
 from tools.faults import Fault, find_faults
 from tools.lockfile import LOCK_FILE
@@ -27,8 +28,10 @@ def main() -> int:
         remedies = choose_remedies(repo, faults)
         recorded = [stage for stage in stages(repo) if any(out.hash_info for out in stage.outs)]
         changed = changed_since(recorded, faults, lost)
-        total = len(repo.index.stages)
+        total = len(stages(repo))
         published = publish.find_damaged(repo)
+        left = [path for path in foreign.leftovers(repo) if checkpoints.FOLDER not in path.parents]
+        unknown = foreign.in_code(repo)
     if lost:
         print(f"dvc.lock has lost or damaged entries: {' '.join(lost)}: 'make repair' brings them back")
         print("  ('git checkout -- dvc.lock' brings all of git's copy back, and forgets every run since)")
@@ -49,7 +52,19 @@ def main() -> int:
         print(f"the results of {len(recorded)} stages, here and in the cache, are what dvc.lock says")
     if changed:
         print(f"stages changed since they ran: {len(changed)} ('dvc status' names them): 'make repro' runs them")
+    report_foreign("part of no result", left, "'make prune' lists all of these, and what it would do")
+    report_foreign("code that git does not know", unknown, "stages depend on it: commit it, or move it away")
     return 1 if lost or faults or published or not recorded else 0
+
+
+def report_foreign(what: str, paths: Sequence[Path], remedy: str) -> None:
+    """Print files that belong neither to results nor to code: they are no damage, but DVC counts them in folders."""
+    for path in paths[:FEW]:
+        print(f"{what}: {path}")
+    if len(paths) > FEW:
+        print(f"{what}: {len(paths) - FEW} more")
+    if paths:
+        print(f"  {remedy}")
 
 
 def report(faults: Sequence[Fault], remedies: Remedies) -> None:

@@ -1,0 +1,99 @@
+"""Files in the folders of results and of code that are part of neither: found, and moved away instead of deleted."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+
+from noisy_mnist.learning import checkpoints
+from tools import digests, git
+from tools.faults import promised_files
+from tools.repository import stages
+
+# Where what may exist nowhere else is moved to.
+ASIDE = Path(".dvc/tmp/aside")
+
+
+def leftovers(repo: Repo) -> Iterator[Path]:
+    """Yield what no output of the graph holds, in the folders of outputs, and checkpoints of runs not in the graph.
+
+    ``data`` and ``models`` belong to the graph alone. In ``metrics`` and ``plots``, which are in git, only the
+    temporary files of a killed stage are leftovers. What ``.dvcignore`` names is none.
+    """
+    outputs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}  # of 'dvc add' too
+    for top in sorted({Path(out.def_path).parts[0] for stage in stages(repo) for out in stage.outs}):
+        kept = top in ("metrics", "plots")
+        outside = (path for path in _outside(Path(top), outputs) if not kept or is_temporary(path))
+        yield from (path for path in outside if not repo.dvcignore.is_ignored(repo.fs, str(path.absolute())))
+    for path in files_in(checkpoints.FOLDER):
+        history = Path("data") / path.relative_to(checkpoints.FOLDER).with_suffix(".csv")
+        if history not in outputs:
+            yield path
+
+
+def files_in(path: Path) -> list[Path]:
+    """Return a file itself, or all files in a folder."""
+    return [file for file in [path, *path.rglob("*")] if file.is_file()]
+
+
+def _outside(folder: Path, outputs: set[Path]) -> Iterator[Path]:
+    """Yield the topmost paths in a folder that neither are an output nor hold one."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path not in outputs:
+            if any(path in output.parents for output in outputs):
+                yield from _outside(path, outputs)
+            else:
+                yield path
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether this is a temporary name of files.replacing."""
+    return path.name.startswith(".") and path.suffix in (".partial", ".former")
+
+
+def in_code(repo: Repo) -> list[Path]:
+    """Return the files of code that stages depend on, in their folders too, but that git does not know."""
+    deps = sorted({Path(dep.def_path) for stage in stages(repo) for dep in stage.deps})
+    outputs = {Path(out.def_path).parts[0] for stage in repo.index.stages for out in stage.outs}
+    code = [path for path in deps if path.parts[0] not in outputs and path.exists()]
+    known = {Path(os.fsdecode(name)) for name in git.run("ls-files", "-z", "--", *map(str, code)).split(b"\0")}
+    found = [path / name for path in code for name in (digests.names(repo, path) if path.is_dir() else [""])]
+    return [path for path in found if path not in known]
+
+
+def in_outputs(repo: Repo, stage: PipelineStage) -> list[Path]:
+    """Return what would be lost with the folders of a stage's last outputs: files that are not part of these.
+
+    Where nothing tells any more what was part of a folder, return the folder itself, unless it is as dvc.lock says.
+    """
+    found = []
+    for out in stage.outs:
+        folder = Path(out.def_path)
+        if out.hash_info and folder.is_dir():
+            known = promised_files(repo, out)
+            if known is not None:
+                found += [folder / name for name in sorted(digests.names(repo, folder)) if name not in known]
+            elif digests.of_folder(digests.contents(repo, folder)) != out.hash_info.value:
+                found.append(folder)
+    return found
+
+
+def set_aside(path: Path) -> str:
+    """Move a file or folder out of the way, and return a line that says so."""
+    place = ASIDE / path
+    while place.exists():
+        place = place.with_name(f"{place.name}~")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(path, place)
+    return f"{path} is {place} now"
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a folder, or a link, but not what a link leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)  # two stages may share an object of the cache

@@ -311,26 +311,33 @@ def test_a_paused_run_goes_on(tiny: Path, change: Callable[..., None], tmp_path:
 
 
 def test_a_stage_that_runs_already_is_waited_for(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
-    """Such as one that outlived the run which started it."""
-    change({"models.tiny.epochs": 300})
+    """Such as one that outlived the run which started it; suspended, it runs for as long as is needed here."""
+    change({"models.tiny.epochs": 100})
     twin = start(tiny, tmp_path / "twin", [sys.executable, "-m", "stages.train", "tiny", "0.5", "0"])
-    until(lambda: "epoch 1/" in (tmp_path / "twin").read_text())
-    output = tool(tiny, "repro", "train@tiny-0.5-0")
+    until(lambda: running_stages(tiny, "train"))
+    twin.suspend()
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "train@tiny-0.5-0"])
+    until(lambda: "train@tiny-0.5-0 waits for another process" in log.read_text())
+    twin.resume()
     assert twin.wait() == 0
-    assert output.count("train@tiny-0.5-0 waits for another process") == 1
-    assert "train@tiny-0.5-0" in shown(output)
+    assert run.wait() == 0
+    assert log.read_text().count("waits for another process") == 1
+    assert "train@tiny-0.5-0" in shown(log.read_text())
 
 
 def test_another_dvc_may_look_and_run_meanwhile(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
     """DVC's lock is free while stages run, its list names their paths, and entries of others stay in dvc.lock."""
-    change({"models.tiny.epochs": 300, "synthesize.seed": 1})
+    change({"models.tiny.epochs": 100, "synthesize.seed": 1})
     log = tmp_path / "log"
     run = start(tiny, log, [*REPRO, "train@tiny-0.5-0"])
     until(lambda: running_stages(tiny, "train"))
+    (training,) = running_stages(tiny, "train").values()
+    training.suspend()
     assert "synthesize" in dvc(tiny, "status", "synthesize")
     assert "is busy, it is being blocked by" in dvc(tiny, "repro", "train@tiny-0.5-0", status=255)
     assert ran(dvc(tiny, "repro", "--single-item", "synthesize")) == {"synthesize"}
-    assert run.poll() is None
+    training.resume()
     assert run.wait() == 0, log.read_text()
     assert not ran(dvc(tiny, "repro", "synthesize", "train@tiny-0.5-0"))
 

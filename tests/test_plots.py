@@ -141,7 +141,7 @@ def test_a_project_that_cannot_be_read_and_one_without_plots_are_told(tiny: Path
     lock, design = tiny / "dvc.lock", tiny / "dvc.yaml"
     whole = lock.read_bytes()
     lock.write_text("garbage")
-    assert "all plots (workspace): " in tool(tiny, "plots", status=1)
+    assert "all plots: " in tool(tiny, "plots", status=1)
     lock.write_bytes(whole)
     design.write_text(design.read_text().partition("\nplots:")[0])
     assert "dvc found no plot to draw" in tool(tiny, "plots", status=1)

@@ -33,8 +33,8 @@ def run(main: Callable[..., int | None]) -> None:
 
 def _settle_in() -> None:
     """Let this process, and those that it starts, run in a terminal without UTF-8 and as a user without a name."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # such as ± in ASCII; stderr escapes by itself what it cannot show
+    if isinstance(sys.__stdout__, io.TextIOWrapper):  # sys.stdout is that, or what DVC has wrapped it in
+        sys.__stdout__.reconfigure(errors="replace")  # such as ± in ASCII; stderr escapes by itself what it cannot show
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:  # as in a container that is started with a foreign user id: DVC asks for name and home folder

@@ -64,7 +64,7 @@ def main(*revisions: str) -> None:
     collected = json.loads(call([*command, "--json"], stdout=subprocess.PIPE))
     plots, errors = collected.get("data", {}), collected.get("errors", [])
     if own := [error for error in errors if error["rev"] == "workspace"]:
-        missing = "\n".join(f"  {error.get('name', 'all')}: {error['msg']}" for error in own)
+        missing = "\n".join(f"  {error.get('name', 'all plots')}: {error['msg']}" for error in own)
         raise UserError(f"dvc could not read these plots of the workspace; 'dvc repro' makes them anew:\n{missing}")
     if not plots and not errors:
         raise UserError("dvc found no plot to draw: expected some under 'plots' in dvc.yaml")

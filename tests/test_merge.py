@@ -228,3 +228,25 @@ def test_an_entry_from_the_other_side_is_not_taken_for_damage(tiny: Path, monkey
         assert lost_entries.find_lost_entries(repo).keys() == {"train@tiny-0-0"}
         git(tiny, "add", "dvc.lock")
         assert not lost_entries.find_lost_entries(repo)
+
+
+def test_an_empty_lock_file_in_a_conflict_is_merged_too(apart: Path) -> None:
+    """A dvc that was killed as it began to write leaves it empty."""
+    conflict(apart, "merge", "theirs")
+    LOCK_FILE.write_bytes(b"")
+    recover.recover()
+    assert lockfile.entries().keys() >= {*OURS, *THEIRS}
+
+
+def test_committed_markers_stop_neither_repair_nor_verify(apart: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conflict(apart, "merge", "theirs")
+    git(apart, "commit", "--quiet", "--all", "--message", "with markers")
+    repair.main()
+    assert "was never committed whole" in capsys.readouterr().out
+    assert lockfile.entries().keys() >= {*OURS, *THEIRS}
+
+
+@pytest.mark.parametrize("side", [b"stages: 5", b"stages: {a: 3}", b"- 1", b"a: [", b"\xff"])
+def test_entries_that_are_none_are_refused(side: bytes) -> None:
+    with pytest.raises(UserError, match=r"dvc\.lock cannot be read"):
+        lockfile.parse(side)

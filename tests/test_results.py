@@ -448,7 +448,7 @@ def test_lost_entries_come_back(tiny: Path, change: Callable[..., None]) -> None
 def test_a_lock_file_that_git_does_not_have_cannot_be_compared(tiny: Path) -> None:
     git(tiny, "rm", "--quiet", "--cached", "dvc.lock")
     git(tiny, "commit", "--quiet", "--message", "No lock file")
-    assert "dvc.lock was never committed" in tool(tiny, "verify")
+    assert "dvc.lock was never committed whole" in tool(tiny, "verify")
 
 
 @pytest.mark.usefixtures("inside")
@@ -507,6 +507,7 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     (tiny / "data/scores/notes.txt").write_text("mine")
     dvc(tiny, "repro")
     (tiny / "checkpoints/weight_decay").mkdir(parents=True, exist_ok=True)
+    (tiny / "checkpoints/notes.txt").write_text("mine")
     for kept, run in ((True, "weight_decay/kernel-0-0"), (False, "weight_decay/kernel-0.5-0"), (False, "gone/0-0")):
         path = tiny / "checkpoints" / f"{run}.npz"
         path.parent.mkdir(exist_ok=True)
@@ -528,7 +529,12 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     }
     gone |= {"data/history/tiny_fresh/0.5-0.csv", "models/tiny_fresh/0.5-0.keras", "data/scores/tiny_fresh/0.5-0.json"}
     gone |= {f"data/denoise_scale/0.5.{kind}" for kind in ("csv", "json")}
-    gone |= {"checkpoints/gone/0-0.npz", "checkpoints/weight_decay/kernel-0.5-0.npz", "plots/.curves.csv.partial"}
+    gone |= {
+        "checkpoints/notes.txt",
+        "checkpoints/gone/0-0.npz",
+        "checkpoints/weight_decay/kernel-0.5-0.npz",
+        "plots/.curves.csv.partial",
+    }
     gone |= {"models/link"}
     entries = {"noise@0.5", "posterior@0.5", "denoise_scale@0.5"}
     runs = ("tiny-0-0", "tiny-0.5-0", "tiny_fresh-0.5-0")
@@ -558,7 +564,8 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     assert [path.name for path in (tiny / "checkpoints/weight_decay").iterdir()] == ["kernel-0-0.npz"]
     assert "nothing is left behind" in tool(tiny, "prune")
     assert "are what dvc.lock says" in tool(tiny, "verify")
-    assert (tiny / ".dvc/tmp/aside/data/scores/notes.txt").read_text() == "mine"
+    for name in ("data/scores/notes.txt", "checkpoints/notes.txt"):
+        assert (tiny / ".dvc/tmp/aside" / name).read_text() == "mine"
 
     # Nothing is to run again, here or in a clone; the results are those of a run that never knew what is gone.
     assert "up to date" in dvc(tiny, "status")

@@ -54,6 +54,11 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and path.suffix in (".partial", ".former")
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Return whether this is a checkpoint of a training."""
+    return checkpoints.FOLDER in path.parents and path.suffix == ".npz"
+
+
 def in_code(repo: Repo) -> list[Path]:
     """Return the files of code that stages depend on, in their folders too, but that git does not know."""
     deps = sorted({Path(dep.def_path) for stage in stages(repo) for dep in stage.deps})
@@ -89,11 +94,3 @@ def set_aside(path: Path) -> str:
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(path, place)
     return f"{path} is {place} now"
-
-
-def remove(path: Path) -> None:
-    """Delete a file, a folder, or a link, but not what a link leads to."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)  # two stages may share an object of the cache

@@ -77,7 +77,11 @@ def staged(path: Path) -> dict[int, bytes]:
 
 def contents(folder: Path) -> dict[str, str]:
     """Return the digest of every file in a folder by its path below it."""
-    return {relative: digests.of_bytes(read(folder / relative)) for relative in files_in(folder)}
+    found = {path: blob for path, blob in committed(folder).items() if path != folder}
+    return {
+        path.relative_to(folder).as_posix(): digests.of_bytes(run("cat-file", "blob", blob))
+        for path, blob in found.items()
+    }
 
 
 def digest(path: Path) -> str:

@@ -43,8 +43,11 @@ def parse(text: bytes) -> dict[str, Entry]:
     """Return the entries of a lock file by stage. Raises UserError if it is no YAML mapping."""
     try:
         data = YAML(typ="safe").load(text) or {}
-        return dict(data.get("stages") or {})
-    except (YAMLError, ValueError, AttributeError) as error:
+        found = dict(data.get("stages") or {})
+        if strange := [name for name, entry in found.items() if not isinstance(entry, dict)]:
+            raise ValueError(f"expected a mapping for each stage, found something else for {strange[0]}")
+        return found
+    except (YAMLError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{LOCK_FILE} cannot be read: {error}") from None
 
 

@@ -22,13 +22,13 @@ def find_lost_entries(repo: Repo) -> dict[str, Entry]:
     """Return the stages of the graph whose entry in dvc.lock is damaged or gone, each with an entry to put there.
 
     A good entry is git's, be it the other side's of a merge, or one that DVC has noted in its run cache after a run, or
-    one that fits the files here. Of
-    stages whose outputs are in no cache DVC notes nothing: then the right paths and keys and well-formed digests will
-    do. Without a copy of dvc.lock in git, what is gone cannot be told from what has never run: then nothing is lost.
+    one that fits the files here. Of stages whose outputs are in no cache DVC notes nothing: then the right paths and
+    keys and well-formed digests will do. Without a readable copy of dvc.lock in git, what is gone cannot be told from
+    what has never run: then nothing is lost.
     The entry to put there is that of a run whose outputs stand here, or else git's.
     """
-    committed, present = lockfile.parse(git.read(LOCK_FILE)), lockfile.entries()
-    other = [stage for stage in stages(repo) if committed.get(stage.name) not in (None, present.get(stage.name))]
+    known, present = committed(), lockfile.entries()
+    other = [stage for stage in stages(repo) if known.get(stage.name) not in (None, present.get(stage.name))]
     merging = _index() if other else []
     runs = _run_cache(repo) if other else []
     noted = {run["cmd"] for run in runs}
@@ -40,8 +40,16 @@ def find_lost_entries(repo: Repo) -> dict[str, Entry]:
         in_index = entry is not None and any(side.get(stage.name) == entry for side in merging)
         if entry not in [current, *runs] and not formed and not in_index:
             made_here = [current] if current in runs else [run for run in runs if run["outs"] == current["outs"]]
-            lost[stage.name] = [*made_here, committed[stage.name]][0]
+            lost[stage.name] = [*made_here, known[stage.name]][0]
     return lost
+
+
+def committed() -> dict[str, Entry]:
+    """Return the entries of git's copy of dvc.lock; none if there is no copy, or one that cannot be read."""
+    try:
+        return lockfile.parse(git.read(LOCK_FILE))
+    except UserError:  # with the markers of a merge conflict, perhaps
+        return {}
 
 
 def _index() -> list[dict[str, Entry]]:

@@ -17,21 +17,21 @@ Side = dict[str, Entry]
 def merge_conflict() -> bool:
     """Merge the sides of a conflict, print what came from where, and return whether there was one.
 
-    That of a merge, a rebase, a cherry-pick or a stash. Hold DVC's lock for it. Raises UserError, and leaves dvc.lock
-    as it is, if a side or the rest of the project cannot be read.
+    It may be of a merge, a rebase, a cherry-pick or a stash. Hold DVC's lock for it. Raises UserError, and leaves
+    dvc.lock as it is, if a side or the rest of the project cannot be read.
     """
     sides = find_sides()
     if sides is None:
         return False
     base, ours, theirs = sides
-    unreadable = b"" if lockfile.readable(LOCK_FILE) else LOCK_FILE.read_bytes()
-    if unreadable:
+    unreadable = None if lockfile.readable(LOCK_FILE) else LOCK_FILE.read_bytes()
+    if unreadable is not None:
         lockfile.write({"stages": theirs | ours})  # what DVC can read, to tell what fits
     try:
         with open_repo() as repo:
             merged = merge(repo, base, ours, theirs)
     except BaseException:
-        if unreadable:
+        if unreadable is not None:
             with files.replacing(LOCK_FILE) as path:
                 path.write_bytes(unreadable)
         raise
@@ -77,7 +77,7 @@ def split(text: bytes) -> list[bytes]:
     sides: list[list[bytes]] = [[], [], []]
     shown, to = False, sides
     for line in text.splitlines(keepends=True):
-        match line[:7], to is sides:
+        match line.split(b" ")[0].strip(), to is sides:
             case b"<<<<<<<", True:
                 to = [sides[1]]
             case b"|||||||", False:

@@ -58,7 +58,7 @@ def main(*revisions: str) -> None:
     """
     if revisions:
         git.run("rev-parse", "--git-dir")  # its message has the remedy, DVC's has not
-    refuse_unknown(revisions)
+        refuse_unknown(revisions)
     shown = list(dict.fromkeys([*revisions, "workspace"]))
     command = ["dvc", "plots", "diff", *shown] if revisions else ["dvc", "plots", "show"]
     collected = json.loads(call([*command, "--json"], stdout=subprocess.PIPE))

@@ -7,8 +7,8 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 from noisy_mnist import study
+from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
-from noisy_mnist.learning import checkpoints
 from tools import cache, digests, foreign, lockfile
 from tools.command import run
 from tools.repository import check_project, exclusive, open_repo, stages
@@ -29,28 +29,28 @@ def main(*arguments: str) -> None:
         entries = [name for name in recorded if name not in named]
         paths = {path: foreign.files_in(path) for path in sorted(foreign.leftovers(repo))}
         cached = {
-            path for path, files in paths.items() if all(cache.holds(repo, str(digests.of_file(f))) for f in files)
+            path for path, all_in in paths.items() if all(cache.holds(repo, str(digests.of_file(f))) for f in all_in)
         }
         for stage in entries:
             print(f"dvc.lock: {stage}")
-        for path, files in paths.items():
-            size = sum(file.stat().st_size for file in files) / 1e6
+        for path, contained in paths.items():
+            size = sum(file.stat().st_size for file in contained) / 1e6
             print(f"{size:10.1f} MB  {path}{'' if path in cached else '  (not in the cache)'}")
         total = f"{len(entries)} entries and {len(paths)} files or folders"
         if not (entries or paths):
             print("nothing is left behind: dvc.lock and the folders of results hold what the graph names, and no more")
         elif not arguments:
-            print(f"{total}: 'make prune YES=1' removes them")
+            print(f"{total}: 'make prune YES=1' removes them, and moves to {foreign.ASIDE} what may exist nowhere else")
         else:
             current = gathering(repo, paths)
             for path in paths:
-                if path in cached or foreign.is_temporary(path) or checkpoints.FOLDER in path.parents:
-                    foreign.remove(path)
+                if path in cached or foreign.is_temporary(path) or foreign.is_checkpoint(path):
+                    files.remove(path)
                 else:
                     print(f"> {foreign.set_aside(path)}")
             deps = {stage.name: {"deps": lockfile.current_entry(stage)["deps"]} for stage in current}
             lockfile.change({name: recorded[name] | now for name, now in deps.items()}, removed=entries)
-            print(f"removed {total}")
+            print(f"done: {total}")
 
 
 def gathering(repo: Repo, paths: Iterable[Path]) -> list[PipelineStage]:

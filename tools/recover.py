@@ -1,5 +1,6 @@
 """Recover from what a killed dvc leaves half-written: its list of paths in use, and dvc.lock."""
 
+import itertools
 import json
 import shutil
 
@@ -32,8 +33,8 @@ def recover() -> None:
 
 def _replace_lock_file() -> None:
     """Set an unreadable dvc.lock aside and put git's copy in its place, if git has one."""
-    copies = len(list(IN_USE.parent.glob("dvc.lock.*")))
-    aside = IN_USE.with_name(f"dvc.lock.{copies}")
+    names = (IN_USE.with_name(f"dvc.lock.{number}") for number in itertools.count())
+    aside = next(path for path in names if not path.exists())
     shutil.copy2(LOCK_FILE, aside)
     with files.replacing(LOCK_FILE) as path:
         path.write_bytes(git.read(LOCK_FILE) or b"schema: '2.0'\n")

@@ -34,7 +34,7 @@ def main() -> int:
                     repo.cache.local.unprotect(str(fault.path))  # now a file of its own, to be set aside
             for fault in faults:
                 if fault.place == "cache" and fault.problem == "damaged":
-                    foreign.remove(fault.path)
+                    files.remove(fault.path)  # two stages may share an object of the cache
             set_aside(fault for fault in faults if (fault.stage, fault.output) in remedies.checkout + remedies.from_git)
             for _, output in remedies.store:
                 print(f"> {output} is copied to the cache")

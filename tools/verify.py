@@ -5,12 +5,10 @@ from pathlib import Path
 
 from dvc.stage import PipelineStage
 
-from noisy_mnist.learning import checkpoints
-from tools import foreign, git, publish
+from tools import foreign, publish
 from tools.command import run
 from tools.faults import Fault, find_faults
-from tools.lockfile import LOCK_FILE
-from tools.lost_entries import find_lost_entries
+from tools.lost_entries import committed, find_lost_entries
 from tools.remedies import Remedies, choose_remedies
 from tools.repository import exclusive, open_repo, stages
 
@@ -30,22 +28,22 @@ def main() -> int:
         changed = changed_since(recorded, faults, lost)
         total = len(stages(repo))
         published = publish.find_damaged(repo)
-        left = [path for path in foreign.leftovers(repo) if checkpoints.FOLDER not in path.parents]
+        left = [path for path in foreign.leftovers(repo) if not foreign.is_checkpoint(path)]
         unknown = foreign.in_code(repo)
     if lost:
         print(f"dvc.lock has lost or damaged entries: {' '.join(lost)}: 'make repair' brings them back")
         print("  ('git checkout -- dvc.lock' brings all of git's copy back, and forgets every run since)")
-    if not git.read(LOCK_FILE):
-        print("dvc.lock was never committed: whether it has lost an entry cannot be told")
+    if not committed():
+        print("dvc.lock was never committed whole: whether it has lost an entry cannot be told")
     report(faults, remedies)
     if len(recorded) < total:
         print(f"{total - len(recorded)} of {total} stages have no result yet: 'make repro' runs them")
-    for path in published:
+    for path in list(published)[:FEW]:
         print(f"{'damaged' if path.exists() else 'missing'}: {path}, a published result")
     if published:
-        print(
-            "'make repair' brings back what git or the cache has whole of these (git's: 'git checkout -- .dvc/results')"
-        )
+        more = f"{len(published) - FEW} more. " if len(published) > FEW else ""
+        print(f"{more}What git or the cache has whole of these, 'make repair' brings back; 'make repro' and")
+        print("'make publish' make the rest (of git's copy alone: 'git checkout -- .dvc/results')")
     if not recorded:
         print("no stage has a result in dvc.lock: there is nothing to verify")
     elif not (lost or faults or published):

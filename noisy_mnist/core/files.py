@@ -18,21 +18,21 @@ def replacing(path: Path) -> Iterator[Path]:
     partial, former = (path.with_name(f".{path.name}.{state}") for state in ("partial", "former"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(partial)
+        remove(partial)
         try:
             yield partial
             if path.is_dir() and partial.exists():  # a file is replaced in one step, a folder cannot be
-                _remove(former)
+                remove(former)
                 path.replace(former)
             partial.replace(path)
         finally:
-            _remove(partial)
-            _remove(former)
+            remove(partial)
+            remove(former)
     except OSError as error:
         raise UserError(f"{path} could not be written ({error}): fix that and run the same command again") from error
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Delete a file, a whole folder or a link, if it is there; not what a link leads to."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -1,5 +1,6 @@
 """The data sets: where their four IDX files come from, and how they are read."""
 
+import errno
 import os
 import re
 import shutil
@@ -116,6 +117,9 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
                 _fetch_one(mirror, name, source.digests[name], folder, timeout)
                 break
             except (RequestException, OSError, ValueError) as error:
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS):  # it is not the mirror
+                    why = f"{folder / name} could not be written ({error})"
+                    raise UserError(f"{why}: fix that and run the same command again") from error
                 problems.append(f"  {_without_password(mirror)}: {error}")
         else:
             raise UserError(

@@ -19,8 +19,8 @@ class Dense(Section):
 class Conv(Section):
     """``conv`` square filters of side ``kernel`` pixels without padding, pool, batch norm, relu.
 
-    pool: only the largest value of each ``pool`` × ``pool`` square is kept. Before relu that gives what it gives after
-    it, and batch norm has less to do.
+    pool: only the largest value of each ``pool`` × ``pool`` square is kept. Without batch norm that gives what it gives
+    after relu; batch norm then has less to do.
     """
 
     conv: int = Field(ge=1, le=4096)
@@ -70,7 +70,7 @@ class ModelParams(OptimizerParams):
     """One entry of ``models``. A softmax over the ten classes follows the last layer.
 
     standardise: take from each pixel the mean of all pixels of the training images, and divide by their standard
-    deviation.
+    deviation. Of images with fresh noise it is those of the one noisy copy.
     kernel_l2: the loss grows by this factor times the sum of squares of all weights but biases and batch norm's.
     activity_l2: by this factor times the sum of squares of an image's activations after each relu.
     """

@@ -352,7 +352,7 @@ def test_an_entry_that_another_dvc_writes_meanwhile_stays_if_it_fits(
     def run_with(seed: int) -> None:
         """Run the stage as a run does, up to the moment in which dvc.lock is to be written."""
         change({"noise.seed": seed})
-        assert planner.prepare(name)
+        assert planner.prepare(name, print)
         run_in(tiny, [sys.executable, "-m", "stages.noise", "0.5"], 0)
         planner.record(name)
 

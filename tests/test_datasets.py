@@ -347,24 +347,15 @@ def test_own_mirror_by_folder_comes_first(
     assert content(mirror) == BODIES
 
 
-def test_own_mirror_by_relative_folder(
-    tmp_path: Path, serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored(tmp_path / "mirror")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(MIRROR_VARIABLE, "mirror")
-    other = serve(good)
-    download.fetch(source(other), folder)
-    assert content(folder) == BODIES
-    assert not other.requests
-
-
-@pytest.mark.parametrize("own", ["~/mirror", "~/mirror/\n"])
-def test_own_mirror_in_the_home_folder(
+@pytest.mark.parametrize("own", ["mirror", "~/mirror", "~/mirror/\n"])
+def test_own_mirror_in_the_working_or_the_home_folder(
     tmp_path: Path, serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, own: str
 ) -> None:
     stored(tmp_path / "mirror")
-    monkeypatch.setenv("HOME", str(tmp_path))
+    if own.startswith("~"):
+        monkeypatch.setenv("HOME", str(tmp_path))
+    else:
+        monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(MIRROR_VARIABLE, own)
     other = serve(good)
     download.fetch(source(other), folder)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from dvc.repo import Repo
 
@@ -9,9 +10,14 @@ from noisy_mnist.core.errors import UserError
 from tools import digests
 
 
+def path_in(store: Any, md5: str) -> Path:
+    """Return where a cache or a remote of DVC keeps the object with a digest."""
+    return Path(store.oid_to_path(md5))
+
+
 def object_path(repo: Repo, md5: str) -> Path:
-    """Return where the cache keeps the object with a digest."""
-    return Path(repo.cache.local.oid_to_path(md5))
+    """Return where the cache of a repository keeps the object with a digest."""
+    return path_in(repo.cache.local, md5)
 
 
 def holds(repo: Repo, md5: str) -> bool:

@@ -59,7 +59,7 @@ def committed(path: Path) -> dict[Path, str]:
 
 def files_in(folder: Path) -> list[str]:
     """Return the paths of a folder's files, below the folder."""
-    return [path.relative_to(folder).as_posix() for path in committed(folder) if path != folder]
+    return list(_below(folder))
 
 
 def read(path: Path) -> bytes:
@@ -77,17 +77,18 @@ def staged(path: Path) -> dict[int, bytes]:
 
 def contents(folder: Path) -> dict[str, str]:
     """Return the digest of every file in a folder by its path below it."""
-    found = {path: blob for path, blob in committed(folder).items() if path != folder}
-    return {
-        path.relative_to(folder).as_posix(): digests.of_bytes(run("cat-file", "blob", blob))
-        for path, blob in found.items()
-    }
+    return {relative: digests.of_bytes(run("cat-file", "blob", found)) for relative, found in _below(folder).items()}
 
 
 def digest(path: Path) -> str:
     """Return the digest of a file or folder."""
     files = contents(path)
     return digests.of_folder(files) if files else digests.of_bytes(read(path))
+
+
+def _below(folder: Path) -> dict[str, str]:
+    """Return git's object of each of a folder's files, by path below the folder."""
+    return {path.relative_to(folder).as_posix(): found for path, found in committed(folder).items() if path != folder}
 
 
 def _run(*arguments: str, folder: Path = Path()) -> subprocess.CompletedProcess[bytes]:

@@ -75,10 +75,9 @@ def write(lock: Mapping[str, Any]) -> None:
         dump_yaml(path, {"schema": "2.0", **lock})
 
 
-def changed(stage: PipelineStage) -> bool:
-    """Return whether command, params or dependencies of a stage are not those of its entry in dvc.lock."""
-    current, entry = current_entry(stage), entries()[stage.name]
-    return any(current.get(part) != entry.get(part) for part in WHAT_RAN)
+def same_run(one: Entry, other: Entry) -> bool:
+    """Return whether two entries of a stage have the same command, params and dependencies."""
+    return all(one.get(part) == other.get(part) for part in WHAT_RAN)
 
 
 def current_entry(stage: PipelineStage, describe: Callable[[str], Entry] | None = None) -> Entry:

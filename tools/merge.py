@@ -106,8 +106,8 @@ def merge(repo: Repo, base: Side, ours: Side, theirs: Side) -> Side:
 
     def fits(name: str, entry: Entry) -> tuple[bool, bool]:
         current = lockfile.current_entry(graph[name], lambda path: outs[path] if path in outs else describe(path))
-        same = all(entry.get(part) == current.get(part) for part in lockfile.WHAT_RAN)
-        return same, all(cache.object_path(repo, str(out.get("md5"))).exists() for out in entry.get("outs", []))
+        in_cache = all(cache.object_path(repo, str(out.get("md5"))).exists() for out in entry.get("outs", []))
+        return lockfile.same_run(entry, current), in_cache
 
     for name in [*graph, *(ours | theirs).keys() - graph.keys()]:
         both = [side[name] for side in (ours, theirs) if name in side]

@@ -1,6 +1,6 @@
 """List what earlier params left behind, in dvc.lock and in the folders of results, and remove it if asked to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -11,6 +11,7 @@ from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
 from tools import cache, digests, foreign, lockfile
 from tools.command import run
+from tools.lockfile import Entry
 from tools.repository import check_project, exclusive, open_repo, stages
 
 
@@ -42,7 +43,7 @@ def main(*arguments: str) -> None:
         elif not arguments:
             print(f"{total}: 'make prune YES=1' removes them, and moves to {foreign.ASIDE} what may exist nowhere else")
         else:
-            current = gathering(repo, paths)
+            current = gathering(repo, paths, recorded)
             for path in paths:
                 if path in cached or foreign.is_temporary(path) or foreign.is_checkpoint(path):
                     files.remove(path)
@@ -53,15 +54,16 @@ def main(*arguments: str) -> None:
             print(f"done: {total}")
 
 
-def gathering(repo: Repo, paths: Iterable[Path]) -> list[PipelineStage]:
+def gathering(repo: Repo, paths: Iterable[Path], recorded: Mapping[str, Entry]) -> list[PipelineStage]:
     """Return the stages that have not changed and depend on a folder of results in which one of these paths stands.
 
-    They read what params name in it, file by file: a leftover is in its digest, and in no result.
+    They read what params name in it, file by file: a leftover is in its digest, and in no result. recorded: the entries
+    of dvc.lock.
     """
     around = {str(folder) for path in paths for folder in path.parents}
     gather = [stage for stage in stages(repo) if any(dep.def_path in around for dep in stage.deps)]
-    recorded = lockfile.entries()
-    return [stage for stage in gather if stage.name in recorded and not lockfile.changed(stage)]
+    known = [stage for stage in gather if stage.name in recorded]
+    return [stage for stage in known if lockfile.same_run(lockfile.current_entry(stage), recorded[stage.name])]
 
 
 if __name__ == "__main__":

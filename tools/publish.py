@@ -39,10 +39,10 @@ def main() -> None:
         refuse_lost(recorded)
         sources = {md5: path for copies in recorded.values() for md5, path in copies.items() if path}
         for md5, path in sources.items():
-            if path != object_path(remote, md5):
-                with files.replacing(object_path(remote, md5)) as copy:
+            if path != cache.path_in(remote, md5):
+                with files.replacing(cache.path_in(remote, md5)) as copy:
                     shutil.copyfile(path, copy)
-        kept = {object_path(remote, md5) for md5 in [*sources, *left_behind(repo, find)]}
+        kept = {cache.path_in(remote, md5) for md5 in [*sources, *left_behind(repo, find)]}
         outdated = [path for path in Path(remote.path).rglob("*") if path.is_file() and path not in kept]
         for path in outdated:
             path.unlink()
@@ -60,7 +60,7 @@ def find_damaged(repo: Repo) -> dict[Path, str]:
     find = partial(whole_copy, repo, remote)
     recorded = [objects(out.hash_info.value, find) for out in marked_outputs(repo) if out.hash_info]
     named = {*left_behind(repo, find), *(md5 for copies in recorded for md5 in copies)}
-    paths = {Path(os.path.relpath(object_path(remote, md5))): md5 for md5 in sorted(named)}
+    paths = {Path(os.path.relpath(cache.path_in(remote, md5))): md5 for md5 in sorted(named)}
     in_git = git.committed(Path(".dvc", REMOTE))
     damaged = {path: md5 for path, md5 in paths.items() if not cache.is_whole(path, md5)}
     return {path: md5 for path, md5 in damaged.items() if path.exists() or path in in_git}
@@ -93,13 +93,8 @@ def open_remote(repo: Repo) -> Any:
 
 def whole_copy(repo: Repo, remote: Any, md5: str) -> Path | None:
     """Return an object in the remote, or else in the cache, that has its digest; None if neither has one."""
-    places = (object_path(remote, md5), cache.object_path(repo, md5))
+    places = (cache.path_in(remote, md5), cache.object_path(repo, md5))
     return next((path for path in places if cache.is_whole(path, md5)), None)
-
-
-def object_path(remote: Any, md5: str) -> Path:
-    """Return where the remote keeps the object with a digest."""
-    return Path(remote.oid_to_path(md5))
 
 
 def marked_outputs(repo: Repo) -> list[Output]:

@@ -49,8 +49,8 @@ def main() -> int:
         call(["dvc", "--wait-for-lock", "checkout", "--force", *(output for _, output in remedies.checkout)])
     for name in remedies.run:
         with open_repo() as repo:
-            changed = lockfile.changed(next(stage for stage in stages(repo) if stage.name == name))
-        if changed:
+            current = lockfile.current_entry(next(stage for stage in stages(repo) if stage.name == name))
+        if not lockfile.same_run(current, lockfile.entries()[name]):
             print(f"> {name} cannot be repaired: what it depends on has changed or is missing: 'make repro' runs it")
         else:
             set_aside(fault for fault in faults if fault.stage == name)

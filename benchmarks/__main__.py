@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dask.system import CPU_COUNT
+from joblib import cpu_count
 
 from benchmarks import full_study, gpu, growth, many_images, noise_speed, scaling, training_speed
 from benchmarks.measure import BFLOAT16, Results, cpu_info
@@ -62,7 +62,7 @@ def machine() -> str:
     best = next((name for name in (BFLOAT16, "avx512f", "avx2") if name in cpu), "")
     libraries = " ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "numpy", "dvc", "distributed"))
     named = model[1] if model else platform.processor()
-    return f"{CPU_COUNT} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
+    return f"{cpu_count()} cores of {named} {best}, Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":

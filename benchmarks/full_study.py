@@ -139,6 +139,8 @@ def spent(reach: Reach, costs: dict[str, Cost]) -> dict[str, float]:
 def epochs(kind: str, params: dict[str, Any]) -> int:
     """Return the epochs of a kind of stage in the full study, 0 if it trains nothing."""
     name, _, model = kind.partition("@")
+    if name == "weight_decay_control":
+        name = "weight_decay"
     sections = {
         "train": lambda: params["models"][model],
         "weight_decay": lambda: params["models"][params["weight_decay"]["model"]],

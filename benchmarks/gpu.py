@@ -32,7 +32,7 @@ class Round:
 def main() -> Iterator[Results]:
     """Train each network by all ways in turn, with a seed of its own in each round."""
     if not card():
-        print("gpu is left out: TensorFlow finds none, see 'On a GPU' in README.md", flush=True)
+        print("gpu is left out: TensorFlow finds none, see docs/clusters.md", flush=True)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -59,6 +59,6 @@ def grid(workers: int) -> dict[str, Any]:
         **stubs.ONE_MODEL,
         "grid.scales": [0],
         "grid.seeds": list(range(workers)),
-        "weight_decay.factors": [0, 1e-3],
+        "weight_decay.factors": [1e-3],
         "weight_decay.seeds": [0],
     }

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dask.system import CPU_COUNT
+from joblib import cpu_count
 
 from benchmarks import stubs
 from benchmarks.measure import BFLOAT16, REPETITIONS, Result, Results, command, cpu_info, ratios, result
@@ -52,7 +52,7 @@ class Net:
 # does not make the MLP faster: operations that do not need each other's results run side by side anyway.
 NETS = [
     Net("mlp", 20, 1, {"mlp": FLOAT32}),
-    Net("cnn", 3, CPU_COUNT, {"cnn_float32": FLOAT32, "cnn_bfloat16": "mixed_bfloat16"}),
+    Net("cnn", 3, cpu_count(), {"cnn_float32": FLOAT32, "cnn_bfloat16": "mixed_bfloat16"}),
 ]
 
 

@@ -8,6 +8,7 @@ from noisy_mnist.core.stage import run
 from noisy_mnist.denoising.params import DenoiseParams
 from noisy_mnist.learning import checkpoints
 from noisy_mnist.reporting import summary
+from noisy_mnist.reporting.other_results import CONTROL
 from noisy_mnist.reporting.params import GridParams, WeightDecayParams
 
 
@@ -15,7 +16,7 @@ def main() -> None:
     """Read the results in ``data``, write ``metrics/summary.json``, ``metrics/scores.csv`` and ``plots/*.csv``."""
     grid = params.read(GridParams, "grid")
     decay = params.read(WeightDecayParams, "weight_decay")
-    scales, factors = [str(scale) for scale in grid.scales], [str(factor) for factor in decay.factors]
+    scales, factors = [str(scale) for scale in grid.scales], [CONTROL, *map(str, decay.factors)]
     levels = [str(level) for level in params.read(DenoiseParams, "denoise").control_levels]
     runs, penalised = list(product(grid.models, scales, grid.seeds)), product(decay.penalties, factors, decay.seeds)
 
@@ -25,7 +26,7 @@ def main() -> None:
         histories={run: tables.read_csv(Path("data/history/{}/{}-{}.csv".format(*run))) for run in runs},
         posterior={scale: tables.read_json(Path(f"data/posterior/{scale}.json")) for scale in scales},
         denoised={scale: tables.read_json(Path(f"data/denoise_scale/{scale}.json")) for scale in scales},
-        weight_decay={run: tables.read_json(Path("data/weight_decay/{}-{}-{}.json".format(*run))) for run in penalised},
+        weight_decay={run: tables.read_json(penalty_scores(*run)) for run in penalised},
         autoencoder=tables.read_csv(Path("data/history/autoencoder.csv")),
         denoise=tables.read_csv(Path("data/denoise/scores.csv"), text=["level"]),
         gains=tables.read_csv(Path("data/denoise/gains.csv"), text=["level"]),
@@ -39,6 +40,11 @@ def main() -> None:
     tables.write_json(Path("metrics/summary.json"), summary.summary(results))
     print(summary.accuracy_table(results))
     checkpoints.drop_finished(Path("checkpoints"), Path("data"))  # dvc has recorded what it runs this stage on
+
+
+def penalty_scores(penalty: str, factor: str, seed: int) -> Path:
+    """Return where the scores of a training with a penalty stand; the control's serve every penalty."""
+    return Path(f"data/weight_decay/{'none' if factor == CONTROL else penalty}-{factor}-{seed}.json")
 
 
 if __name__ == "__main__":

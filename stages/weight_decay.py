@@ -1,4 +1,4 @@
-"""Train one model on clean images with an L2 penalty on its weights or its activations, and score it."""
+"""Train one model on clean images with an L2 penalty on its weights, on its activations or on none, and score it."""
 
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from noisy_mnist.learning.params import ComputeParams, ModelParams, TrainParams
 
 def main(name: str, penalty: str, factor: str, seed: str) -> None:
     """Read ``data/clean``, write history and scores to ``data/weight_decay/<penalty>-<factor>-<seed>``."""
-    model = params.read(ModelParams, f"models.{name}").model_copy(update={f"{penalty}_l2": float(factor)})
+    model = params.read(ModelParams, f"models.{name}")
+    if penalty != "none":
+        model = model.model_copy(update={f"{penalty}_l2": float(factor)})
     train = params.read(TrainParams, "train")
     compute = params.read(ComputeParams, "compute")
     clean = {split: splits.load(Path("data/clean"), split) for split in splits.SPLITS}

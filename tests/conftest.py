@@ -32,7 +32,7 @@ TINY = {
     "models.tiny_fresh": TINY_CNN,
     "models.tiny_decay": {**TINY_MODEL, "layers": [{"dense": 8}]},
     "weight_decay.model": "tiny_decay",
-    "weight_decay.factors": [0, 0.001],
+    "weight_decay.factors": [0.001],
     "weight_decay.seeds": [0],
     "autoencoder.encoder": [16, 8],
     "autoencoder.decoder": [16],

@@ -250,6 +250,19 @@ def test_wrong_file_is_replaced_and_what_links_to_it_left_alone(tmp_path: Path, 
     assert (tmp_path / "cached").read_bytes() == b"another data set"
 
 
+def test_what_a_killed_download_left_goes_and_a_file_of_the_user_is_named(serve: Serve, folder: Path) -> None:
+    """DVC would cache either with the folder; not what ``.dvcignore`` names."""
+    stored(folder)
+    for name in ("tmp3x_9abcd", ".DS_Store"):
+        (folder / name).write_text("x")
+    download.fetch(source(serve(good)), folder)
+    assert content(folder).keys() == {*FILES, ".DS_Store"}
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"notes\.txt is no file of the data set: move it"):
+        download.fetch(source(serve(good)), folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
 def test_wrong_file_and_no_mirror_is_an_error(serve: Serve, folder: Path) -> None:
     folder.mkdir()
     (folder / FILES[0]).write_bytes(b"another data set")

@@ -233,6 +233,15 @@ def test_a_command_has_the_environment_of_its_worker(tiny: Path, monkeypatch: py
     assert worker.run(command).last == "3 name"
 
 
+def test_a_warning_of_a_stage_is_shown_and_the_rest_of_its_log_is_not(tiny: Path) -> None:
+    graph = (tiny / "dvc.yaml").read_text()
+    said = "cmd: echo 'warning: look' && echo 'no warning: x' && python -m stages.check"
+    (tiny / "dvc.yaml").write_text(graph.replace("cmd: python -m stages.check", said))
+    output = tool(tiny, "repro", "check")
+    assert "check: warning: look\n" in output
+    assert "no warning" not in output
+
+
 def test_a_failed_stage_is_named_and_all_that_does_not_need_it_runs(tiny: Path, change: Callable[..., None]) -> None:
     change({"synthesize.seed": 1})
     with (tiny / "stages/posterior.py").open("a") as file:

@@ -59,20 +59,20 @@ def test_committed_files_are_found_wherever_the_project_lies(
     git(committed.parent, "init", "--quiet", "other")
     monkeypatch.setenv("GIT_DIR", str(committed.parent / "other/.git"))  # as in a hook of another repository
     assert {path: reader.read(path) for path in FILES} == FILES
-    assert reader.files_in(Path("folder")) == ["b.txt", "deep/ü c.txt"]
+    assert reader.names(Path("folder")) == ["b.txt", "deep/ü c.txt"]
     expected = {path.relative_to("folder").as_posix(): digests.of_bytes(FILES[path]) for path in [*FILES][1:]}
     assert reader.contents(Path("folder")) == expected
     assert reader.digest(Path("folder")) == digests.of_folder(expected)
     assert reader.digest(Path("a.txt")) == digests.of_bytes(b"one\n")
     assert reader.read(Path("none.txt")) == b""
-    assert reader.files_in(Path("none")) == []
+    assert reader.names(Path("none")) == []
 
 
 @pytest.mark.usefixtures("committed")
 def test_nothing_is_committed_before_the_first_commit() -> None:
     git(Path(), "checkout", "--quiet", "--orphan", "new")
     assert reader.read(Path("a.txt")) == b""
-    assert reader.files_in(Path("folder")) == []
+    assert reader.names(Path("folder")) == []
 
 
 def disown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001

@@ -74,7 +74,6 @@ def test_gain_is_that_above_the_control_of_the_same_seed(reports: Reports) -> No
     crossed = dict(sorted(reports.items(), key=lambda item: item[0][2] * (-1 if item[0][1] == "0" else 1)))
     for given in (reports, crossed):
         for penalty, found in other_results.weight_decay_choice(given).items():
-            assert found["control"] == "0"
             chosen, control = tests.loc[(penalty, found["factor"])], tests.loc[(penalty, "0")]
             assert found["gain"] == pytest.approx(spread((chosen - control).tolist()))
             for name, accuracies in {"test_accuracy": chosen, "control_test_accuracy": control}.items():
@@ -88,12 +87,6 @@ def test_one_seed_will_do(tmp_path: Path) -> None:
     assert (gain["std"], gain["n"], gain["ci95"]) == (None, 1, None)
     assert choice["kernel"]["test_accuracy"]["ci95"] == choice["kernel"]["test_accuracy"]["sampling"]
     tables.write_json(tmp_path / "choice.json", choice)
-
-
-def test_control_is_named_as_params_name_it(reports: Reports) -> None:
-    renamed = {(penalty, {"0": "0.0"}.get(factor, factor), seed): r for (penalty, factor, seed), r in reports.items()}
-    table = other_results.weight_decay_intervals(renamed, other_results.weight_decay_choice(renamed))
-    assert set(table["factor"]) == {"0.0", *FACTORS[1:]}
 
 
 def test_test_accuracy_is_shown_of_the_control_and_of_the_chosen_factor_only(reports: Reports) -> None:

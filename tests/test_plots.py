@@ -5,14 +5,16 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from noisy_mnist.core import tables
 from tests.conftest import git, tool
-from tools import plots
+from tools import plots, plots_page
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HEADLESS = [
@@ -56,17 +58,19 @@ def test_every_plot_is_drawn_with_no_network_and_no_error(tiny: Path, tmp_path: 
     tool(tiny, "plots")
     page = tiny / plots.PAGE
     declared = YAML(typ="safe").load(tiny / "dvc.yaml")["plots"]
-    tables = [name for plot in declared if isinstance(plot, dict) for name in plot]
-    figures = sorted(path.name for path in (tiny / "plots/figures").iterdir())
+    data = [name for plot in declared if isinstance(plot, dict) for name in plot]
+    figures = {f"plots/figures/{path.name}" for path in (tiny / "plots/figures").iterdir()}
 
     dom, logged, asked = draw(page, tmp_path / "profile")
-    parts = dict(re.findall(r"<figure><figcaption>(\S+) \(workspace\)</figcaption>(.*?)</figure>", dom, re.DOTALL))
-    assert list(parts) == [*tables, *(f"plots/figures/{name}" for name in figures)]
-    for name in tables:
+    parts = dict(re.findall(r'<figure id="(\S+)">(.*?)</figure>', dom, re.DOTALL))
+    assert list(parts) == [*plots_page.PLOTS, *plots_page.FIGURES]
+    assert set(data) == plots_page.PLOTS.keys()
+    assert figures == {*plots_page.FIGURES, *plots_page.SHOWN_AS_PLOTS}
+    for name in data:
         marks = re.findall(r'<g class="mark-(?:symbol|line|rect|rule|bar)[^>]*>\s*<(?:path|line)', parts[name])
         assert marks, f"nothing is drawn of {name}"
-    for name in figures:
-        assert 'src="data:image/png;base64,' in parts[f"plots/figures/{name}"]
+    for name in plots_page.FIGURES:
+        assert 'src="data:image/png;base64,' in parts[name]
     assert not logged
     assert not asked
 
@@ -74,7 +78,7 @@ def test_every_plot_is_drawn_with_no_network_and_no_error(tiny: Path, tmp_path: 
 def test_titles_and_revisions_are_text_whatever_they_hold(tiny: Path, tmp_path: Path) -> None:
     yaml = YAML()
     design = yaml.load(tiny / "dvc.yaml")
-    design["plots"][0]["plots/accuracy_by_scale.csv"]["title"] = EVIL
+    design["plots"][1]["plots/accuracy_by_scale.csv"]["title"] = EVIL
     yaml.dump(design, tiny / "dvc.yaml")
     branch = "a<b>&lt;<img/src=x>"
     git(tiny, "branch", branch)
@@ -111,16 +115,38 @@ def test_what_a_revision_lacks_is_named_and_the_rest_is_drawn(tiny: Path, tmp_pa
     assert "repro" not in output
 
     dom, logged, _ = draw(tiny / plots.PAGE, tmp_path / "profile")
-    captions = re.findall(r"<figcaption>(\S+) \((.*?)\)</figcaption>", dom)
-    drawn = {
-        name: {revision for other, by in captions if other == name for revision in by.split(", ")}
-        for name, _ in captions
-    }
+    captions = re.findall(r'<figure id="(\S+)"><figcaption>(.*?)</figcaption>', dom)
+    drawn: dict[str, set[str]] = {}
+    for name, caption in captions:
+        drawn.setdefault(name, set()).update(re.findall(r'class="revision"[^>]*>(.*?)<', caption))
     assert drawn.pop("plots/curves.csv") == drawn.pop("plots/denoise.csv") == {"workspace", "main"}
     assert drawn.pop("plots/new_digits.csv") == {"workspace", "main"}
     assert all(revisions == {"workspace", "main", "feature/old"} for revisions in drawn.values())
     assert "<p>not drawn of feature/old: plots/curves.csv (" in dom
     assert not logged
+
+
+def test_it_opens_with_the_headline_and_what_differs(tiny: Path, change: Callable[..., None]) -> None:
+    change({"models.tiny.epochs": 3, "grid.seeds": [0]})
+    table = (tiny / "plots/comparison.csv").read_text()
+    (tiny / "plots/comparison.csv").write_text(re.sub("^tiny,0,[^,]+", "tiny,0,1.0", table, flags=re.MULTILINE))
+    tool(tiny, "plots", "main")
+    page = html.unescape((tiny / plots.PAGE).read_text())
+    before, now, params = re.findall(r'<div class="wide[^"]*"><table>(.*?)</table>', page)
+    comparison = tables.read_csv(tiny / "plots/comparison.csv")
+    cells = [re.sub("</?b>", "", cell) for cell in re.findall("<td>(.*?)</td>", now)]
+    assert [cell for cell in cells if "±" in cell] == [
+        f"{row['accuracy']:.4f} ± {row['ci95']:.4f}" for row in comparison.to_dict("records")
+    ]
+    assert re.findall("<b>(.*?) ±", now)[0] == "1.0000"
+    assert "1.0000" not in before
+    assert re.findall("<td>(.*?)</td>", params) == ["models.tiny.epochs", "2", "3"]
+    colours = re.findall(r'class="revision" style="background: (.*?)">(.*?)<', page)
+    assert len({*colours}) == 2
+    for colour, name in colours:
+        for spec in re.findall(r'data-spec="(.*?)"></div>', (tiny / plots.PAGE).read_text()):
+            for scale in re.findall(r'"domain": (\["main", "workspace"\]), "range": (\[.*?\])', html.unescape(spec)):
+                assert dict(zip(*map(json.loads, scale), strict=True))[name] == colour
 
 
 def test_a_revision_that_is_not_in_this_clone_is_named(tiny: Path) -> None:

@@ -82,12 +82,40 @@ def test_objects_of_a_model_taken_out_of_params_stay_until_prune(
     tool(tiny, "publish")
     before = objects(tiny)
     change({"grid.models": ["tiny_fresh"]})
-    assert "holds 24 of 24 results" in tool(tiny, "publish")
+    assert "holds 22 of 22 results" in tool(tiny, "publish")
     assert objects(tiny) == before
     tool(tiny, "prune", "remove")
     tool(tiny, "publish")
     assert objects(tiny).keys() < before.keys()
     assert is_published(tiny, monkeypatch)
+
+
+def test_nothing_is_deleted_where_it_cannot_be_told_what_belongs_to_the_graph(
+    tiny: Path, change: Callable[..., None]
+) -> None:
+    """As where the list of files of a folder is damaged, whose stage is in dvc.lock only."""
+    lock = load_yaml(tiny / "dvc.lock")
+    lock["stages"]["renamed"] = lock["stages"]["synthesize"]
+    dump_yaml(tiny / "dvc.lock", lock)
+    change({"synthesize.seed": 1})
+    tool(tiny, "repro", "synthesize")
+    md5 = lock["stages"]["renamed"]["outs"][0]["md5"]
+    shutil.copytree(tiny / ".dvc/cache/files/md5", tiny / REMOTE, dirs_exist_ok=True)
+    tool(tiny, "publish")
+    git(tiny, "add", "--all")
+    git(tiny, "commit", "--quiet", "--message", "Renamed")
+    before = objects(tiny)
+    assert md5 in before
+    (tiny / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).unlink()
+    published = tiny / REMOTE / md5[:2] / md5[2:]
+    published.chmod(0o644)
+    published.write_text("damaged")
+    output = tool(tiny, "publish", status=1)
+    assert "1 objects in .dvc/results are damaged" in output
+    assert objects(tiny).keys() == before.keys()
+    tool(tiny, "repair")
+    assert "outdated" not in tool(tiny, "publish")
+    assert objects(tiny) == before
 
 
 def test_nothing_is_deleted_where_a_result_is_lost(tiny: Path, change: Callable[..., None]) -> None:
@@ -96,18 +124,18 @@ def test_nothing_is_deleted_where_a_result_is_lost(tiny: Path, change: Callable[
     before = objects(tiny)
     md5 = str(digests.of_file(tiny / "data/scores/tiny/0-0.json"))
     (tiny / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).unlink()
-    assert "holds 28 of 28 results" in tool(tiny, "publish")
+    assert "holds 26 of 26 results" in tool(tiny, "publish")
     assert objects(tiny) == before
     change({"synthesize.seed": 1})
     dvc(tiny, "repro", "--single-item", "synthesize")
     (tiny / REMOTE / md5[:2] / md5[2:]).write_text("damaged")
     before = objects(tiny)
     output = tool(tiny, "publish", status=1)
-    assert "1 of 28 results are neither in the cache nor in .dvc/results, such as data/scores/tiny/0-0.json" in output
+    assert "1 of 26 results are neither in the cache nor in .dvc/results, such as data/scores/tiny/0-0.json" in output
     assert "make repair" in output
     assert objects(tiny) == before
     tool(tiny, "repair")
-    assert "holds 28 of 28 results" in tool(tiny, "publish")
+    assert "holds 26 of 26 results" in tool(tiny, "publish")
 
 
 @pytest.fixture
@@ -167,7 +195,7 @@ def test_a_clone_without_models_trains_what_is_new_alone(
     assert small_results(clone) == small_results(tiny)
     assert not list((clone / "models").rglob("*.keras"))
     before = objects(clone)
-    assert "holds 28 of 28 results" in tool(clone, "publish")
+    assert "holds 26 of 26 results" in tool(clone, "publish")
     assert objects(clone) == before
     output = tool(clone, "verify", status=1)
     missing = 9  # of download, split, noise (2), train (4), autoencoder
@@ -178,7 +206,7 @@ def test_a_clone_without_models_trains_what_is_new_alone(
     assert not git(clone, "status", "--porcelain")
 
     change_params(clone / "params.yaml", {"grid.models": ["tiny", "tiny_fresh", "tiny_decay"]})
-    assert "holds 28 of 32 results" in tool(clone, "publish")
+    assert "holds 26 of 30 results" in tool(clone, "publish")
     new = {f"{stage}@tiny_decay-{scale}-0" for stage in ("train", "evaluate") for scale in ("0", "0.5")}
     assert ran(dvc(clone, "repro", "--allow-missing")) == {"check", "summarize", "figures", *new}
     for name in ("accuracy_by_scale", "curves", "transfer"):

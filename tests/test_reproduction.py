@@ -1,4 +1,4 @@
-"""What REPRODUCTION.md gives as ours stands in the committed tables."""
+"""What docs/reproduction.md gives as ours stands in the committed tables."""
 
 import re
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 from noisy_mnist.core import tables
 from tools.workspace import ROOT
 
-DOCUMENT = (ROOT / "REPRODUCTION.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| ours\*?, \[[\w -]+\]\((\S+\.csv)\), `(\w+)` \| (.+) \|$", DOCUMENT, flags=re.MULTILINE)
+DOCUMENT = (ROOT / "docs/reproduction.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| ours\*?, \[[\w -]+\]\(\.\./(\S+\.csv)\), `(\w+)` \| (.+) \|$", DOCUMENT, re.MULTILINE)
 SCORES = tables.read_csv(ROOT / "metrics/scores.csv", text=["scale"])
 
 

@@ -167,6 +167,21 @@ def test_a_run_moves_foreign_files_out_of_its_folders(tiny: Path, change: Callab
     assert "foreign" not in tool(tiny, "verify")
 
 
+def test_what_is_moved_away_never_meets_what_was_moved_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be that a file of the same name, or one where a folder is needed now."""
+    monkeypatch.chdir(tmp_path)
+    moved = []
+    for name in ("data/notes", "data/notes", "data/notes/mine", "data/notes"):
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        moved.append(Path(foreign.set_aside(path).split()[2]))
+        if path.parent != Path("data"):
+            path.parent.rmdir()
+    assert [path.read_text() for path in moved] == ["data/notes", "data/notes", "data/notes/mine", "data/notes"]
+    assert len({*moved}) == 4
+
+
 def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -508,7 +523,7 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     dvc(tiny, "repro")
     (tiny / "checkpoints/weight_decay").mkdir(parents=True, exist_ok=True)
     (tiny / "checkpoints/notes.txt").write_text("mine")
-    for kept, run in ((True, "weight_decay/kernel-0-0"), (False, "weight_decay/kernel-0.5-0"), (False, "gone/0-0")):
+    for kept, run in ((True, "weight_decay/none-0-0"), (False, "weight_decay/kernel-0.5-0"), (False, "gone/0-0")):
         path = tiny / "checkpoints" / f"{run}.npz"
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{kept}")
@@ -561,7 +576,7 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     assert {dep["path"] for dep in gathered[0] if dep not in gathered[1]} == {
         *("data/denoise_scale", "data/history", "data/posterior", "data/scores")
     }
-    assert [path.name for path in (tiny / "checkpoints/weight_decay").iterdir()] == ["kernel-0-0.npz"]
+    assert [path.name for path in (tiny / "checkpoints/weight_decay").iterdir()] == ["none-0-0.npz"]
     assert "nothing is left behind" in tool(tiny, "prune")
     assert "are what dvc.lock says" in tool(tiny, "verify")
     for name in ("data/scores/notes.txt", "checkpoints/notes.txt"):

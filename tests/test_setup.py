@@ -4,6 +4,7 @@ The project here is the Makefile alone, with a requirements.lock that pins one s
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -180,3 +181,11 @@ def test_help_aligns_the_targets_with_any_sed(tmp_path: Path) -> None:
     assert len(lines) > 10
     assert {line[15] for line in lines} == {" "}
     assert " " not in {line[16] for line in lines}
+
+
+def test_editors_find_what_setup_makes() -> None:
+    settings = json.loads((ROOT / ".vscode/settings.json").read_text(encoding="utf-8"))
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))
+    assert settings == {"python.defaultInterpreterPath": "${workspaceFolder}/.venv/bin/python"}
+    assert container["customizations"]["vscode"]["settings"] == settings
+    assert container["postCreateCommand"] in {f"make {line.split()[0]}" for line in make(ROOT, "help").splitlines()}

@@ -17,9 +17,10 @@ from noisy_mnist.reporting.params import FiguresParams
 from noisy_mnist.reporting.summary import Results
 
 # The shape of the full study.
-MODELS = ("mlp", "mlp_fresh", "cnn", "cnn_fresh", "cnn_bn")
+MODELS = ("mlp", "mlp_fresh", "mlp_standardised", "cnn", "cnn_fresh", "cnn_bn")
 SCALES, SEEDS = ("0", "0.1", "0.5", "1", "2", "4"), (0, 1, 2)
-PENALTIES, FACTORS = ("kernel", "activity"), ("0", "1e-06", "5e-06", "1e-05", "5e-05", "0.0001", "0.001")
+PENALTIES = ("kernel", "activity")
+FACTORS = ("0", "1e-06", "5e-06", "1e-05", "5e-05", "0.0001", "0.001", "0.01")
 LEVELS = tuple(f"{index / 20:g}" for index in range(21))
 CONTROL_LEVELS = ("0.2", "0.4", "0.6", "0.8")
 KEY = ["study", "model", "scale", "split", "score"]

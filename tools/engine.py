@@ -170,6 +170,8 @@ class Engine:
         except Exception as error:  # Dask raises several kinds, among others for a command whose workers have died
             problem = f"Dask gave it up ({type(error).__name__}: {error})"
             ending = Ending(1, 0, f"{problem}: start scheduler and workers in the project's folder")
+        for warning in ending.warnings:
+            self.show(f"{name}: {warning}")
         if not ending.status:
             self._record(name, f"{ending.seconds:.0f} s")
             return

@@ -88,9 +88,10 @@ def in_outputs(repo: Repo, stage: PipelineStage) -> list[Path]:
 
 def set_aside(path: Path) -> str:
     """Move a file or folder out of the way, and return a line that says so."""
-    place = ASIDE / path
-    while place.exists():
-        place = place.with_name(f"{place.name}~")
+    top = ASIDE
+    while (top / path).exists() or any(parent.is_file() for parent in (top / path).parents):
+        top /= "~"  # beside what was moved here before
+    place = top / path
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(path, place)
     return f"{path} is {place} now"

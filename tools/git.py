@@ -57,7 +57,7 @@ def committed(path: Path) -> dict[Path, str]:
     return {Path(name): about.split()[2] for about, name in parts}
 
 
-def files_in(folder: Path) -> list[str]:
+def names(folder: Path) -> list[str]:
     """Return the paths of a folder's files, below the folder."""
     return list(_below(folder))
 

@@ -1,7 +1,6 @@
 """Where commands run side by side: threads of this process, or the workers of a Dask cluster."""
 
 import logging
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from joblib import cpu_count
 
 from noisy_mnist.core.errors import UserError
 from tools import worker
@@ -87,7 +87,8 @@ def cluster(scheduler: str) -> Iterator[Pool]:
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
-        raise UserError(f"found no Dask scheduler at {scheduler} ({error}): start one as README says") from None
+        found = f"found no Dask scheduler at {scheduler} ({error})"
+        raise UserError(f"{found}: start one as docs/clusters.md says") from None
     with client:
         yield Cluster(client)
 
@@ -95,9 +96,11 @@ def cluster(scheduler: str) -> Iterator[Pool]:
 def workers_here(threads: int) -> int:
     """Return how many stages to run at once on this machine: as many as cores and free memory carry, at least 1.
 
+    Cores are those that this process may use, by its affinity and by its cgroup's quota.
+
     threads: of one numerical operation.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = int(cpu_count())
     return max(1, min(cores // threads, free_memory() // BYTES_OF_A_STAGE))
 
 

@@ -29,7 +29,8 @@ def main() -> None:
 
     What is whole in the remote is published, also where the cache lacks it, as in a fresh clone. 'dvc push' would trust
     whatever stands there, deletes nothing, and ends with status 1 where no default remote is set. Raises UserError, and
-    changes nothing, if an output is whole neither in the cache nor in the remote.
+    deletes nothing, if an output is whole neither in the cache nor in the remote, or what an entry of no stage of the
+    graph names is damaged there.
     """
     with open_repo() as repo, dvc_lock("lock"):
         remote = open_remote(repo)
@@ -42,6 +43,9 @@ def main() -> None:
             if path != cache.path_in(remote, md5):
                 with files.replacing(cache.path_in(remote, md5)) as copy:
                     shutil.copyfile(path, copy)
+        if damaged := find_damaged(repo):
+            found = f"{len(damaged)} objects in .dvc/{REMOTE} are damaged, such as {next(iter(damaged))}"
+            raise UserError(f"{found}: 'make repair' brings them back from git. Then publish again")
         kept = {cache.path_in(remote, md5) for md5 in [*sources, *left_behind(repo, find)]}
         outdated = [path for path in Path(remote.path).rglob("*") if path.is_file() and path not in kept]
         for path in outdated:

@@ -21,7 +21,7 @@ CHANGES = {
     "grid.models": ["mlp", "cnn"],
     "grid.seeds": [0],
     "weight_decay.penalties": ["kernel"],
-    "weight_decay.factors": [0, 0.0001],
+    "weight_decay.factors": [0.0001],
     "weight_decay.seeds": [0],
     "denoise.classifier": "cnn",
     "denoise.control_levels": [0.4],

@@ -67,7 +67,7 @@ def set_aside(faults: Iterable[Fault]) -> None:
 
 def missing(output: Path) -> list[Path]:
     """Return the committed files of an output that are not here."""
-    paths = [output / relative for relative in git.files_in(output)] or [output]
+    paths = [output / relative for relative in git.names(output)] or [output]
     return [path for path in paths if not path.exists()]
 
 

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,8 @@ from pathlib import Path
 from tools import warm_start
 
 LAST_LINES = 8
+# What begins so in the log of a stage is for whoever started the run.
+WARNING = "warning: "
 # A stage that imports TensorFlow waits this long for the fork server, which imports it too.
 WARM_UP_SECONDS = 30
 INTERRUPTED = 130
@@ -45,11 +47,12 @@ class Command:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended: its exit status, negative for a signal, its seconds and the last lines of its log."""
+    """How a command ended: exit status, negative for a signal, seconds, and the last lines and warnings of its log."""
 
     status: int
     seconds: float
     last: str
+    warnings: Sequence[str] = ()
 
 
 def warm_up(environment: Mapping[str, str]) -> None:
@@ -67,15 +70,22 @@ def warm_up(environment: Mapping[str, str]) -> None:
 def run(command: Command) -> Ending:
     """Run a command in the working folder until it ends."""
     began = time.monotonic()
+    warnings = []
     try:
         command.log.parent.mkdir(parents=True, exist_ok=True)
         command.log.unlink(missing_ok=True)
         status = _status(command)
         with command.log.open(encoding="utf-8", errors="replace") as lines:
-            last = "".join(deque(lines, LAST_LINES)).strip()
+            tail = deque[str](maxlen=LAST_LINES)
+            for line in lines:
+                tail.append(line)
+                if line.startswith(WARNING):
+                    warnings.append(line.rstrip())
+        last = "".join(tail).strip()
     except OSError as error:  # a full disk, too many processes
         status, last = 1, str(error)
-    return Ending(INTERRUPTED if command.run in _interrupted and status else status, time.monotonic() - began, last)
+    status = INTERRUPTED if command.run in _interrupted and status else status
+    return Ending(status, time.monotonic() - began, last, warnings)
 
 
 def interrupt(run: str) -> None:

@@ -49,8 +49,9 @@ def _distinct(values: list[H]) -> list[H]:
     return values
 
 
-# A number that stages and files are named by: a noise scale, a level, a factor.
+# Numbers that stages and files are named by: a noise scale or a level, and the factor of a penalty.
 Scale = Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_as_written)]
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False), WrapValidator(_as_written)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # For a list in an Annotated type: no entry twice, or DVC would run one stage for both without a word.
 Distinct = AfterValidator(_distinct)

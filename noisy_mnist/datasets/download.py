@@ -32,6 +32,8 @@ MIRROR_VARIABLE = "MNIST_MIRROR"
 MIRROR_HOLDS = f"a URL or a folder that holds {', '.join(FILES)}"
 GZIP = b"\x1f\x8b"  # how all four files begin
 ATTEMPTS = 3
+# What pooch calls a file while it downloads it, and a killed run leaves: the name is of Python's tempfile.
+PARTIAL = re.compile(r"tmp\w{8}")
 # The size of the test split of `digits`, a fifth of its 1,797 images.
 DIGITS_TEST = 360
 
@@ -99,14 +101,15 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
     MNIST_MIRROR is tried first, then each mirror in turn, ATTEMPTS times with growing pauses; stderr tells what went
     wrong where another one follows. A download goes to a temporary name and is moved into place once its digest is
     right. timeout: seconds without a byte.
-    Raises UserError, naming what went wrong at each mirror, if a file cannot be had.
+    Raises UserError, naming what went wrong at each mirror, if a file cannot be had, and if the folder holds another.
     """
     own = os.environ.get(MIRROR_VARIABLE, "").strip()
     mirrors = [own, *source.mirrors] if own else list(source.mirrors)
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if path.name not in FILES:  # the partial download of a killed run: DVC would cache it with the folder
-                path.unlink()
+    for path in folder.iterdir() if folder.is_dir() else []:
+        if PARTIAL.fullmatch(path.name):
+            path.unlink()
+        elif path.name not in FILES and not path.name.startswith("."):  # DVC would cache it with the folder
+            raise UserError(f"{path} is no file of the data set: move it elsewhere, then run the same command again")
     elsewhere = []
     for name in FILES:
         problems: list[str] = []
@@ -129,7 +132,7 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
         if problems:
             elsewhere.append(name)
     if own and elsewhere:
-        found = f"{MIRROR_VARIABLE} is {_without_password(own)}, which did not give {', '.join(elsewhere)}"
+        found = f"warning: {MIRROR_VARIABLE} is {_without_password(own)}, which did not give {', '.join(elsewhere)}"
         print(f"{found}: they are from a public mirror. Expected {MIRROR_HOLDS}", file=sys.stderr, flush=True)
 
 

@@ -7,9 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-# Okabe & Ito 2008: colours that people with any kind of colour vision can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = "osD^vPX"
+# Okabe & Ito 2008: colours that people with any kind of colour vision can tell apart; then, for large studies, more.
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#882255", "#999933", "#332288", "#8C564B", "#44AA99"),
+)
+MARKERS = "osD^vPX<>*h"
 ACCURACY = "accuracy (share of images)"
 SCALE = "noise scale"
 COLUMNS = 3

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from noisy_mnist.reporting.intervals import Spread, spread
 from noisy_mnist.reporting.noise_results import Report
 
-# A training with a penalty: penalty, factor as it is named in params.yaml, seed.
+# A training with a penalty: penalty, factor as it is named in params.yaml or CONTROL, seed.
 PenaltyRun = tuple[str, str, int]
+CONTROL = "0"  # the factor of a training without a penalty, which stands beside each penalty
 
 
 def weight_decay(reports: Mapping[PenaltyRun, Report]) -> pd.DataFrame:
@@ -23,23 +24,21 @@ def weight_decay(reports: Mapping[PenaltyRun, Report]) -> pd.DataFrame:
 def weight_decay_choice(reports: Mapping[PenaltyRun, Report]) -> dict[str, Any]:
     """Return, for each penalty, the factor above 0 with the best mean validation accuracy, and what it is worth.
 
-    That is ``{penalty: {"factor", "control", "test_accuracy", "control_test_accuracy", "gain"}}``: two factors, and
-    spreads over seeds (see intervals.spread), those of accuracies with a ``sampling``, the half-width by which a single
-    accuracy would change with other images. ``gain`` is the spread of the test accuracy above that of the control,
-    factor 0, of the same seed.
+    That is ``{penalty: {"factor", "test_accuracy", "control_test_accuracy", "gain"}}``: the factor, and spreads over
+    seeds (see intervals.spread), those of accuracies with a ``sampling``, the half-width by which a single accuracy
+    would change with other images. ``gain`` is the spread of the test accuracy above that of the control of the same
+    seed.
     """
     table = weight_decay(reports)
     images = next(iter(reports.values()))["test"]["n"]
     choice = {}
     for penalty, rows in table.groupby("penalty", sort=False):
         by_factor = {str(name): runs for name, runs in rows.set_index("seed").groupby("factor", sort=False)}
-        control = next(factor for factor in by_factor if float(factor) == 0)
-        without = by_factor.pop(control)["test_accuracy"]
+        without = by_factor.pop(CONTROL)["test_accuracy"]
         factor = max(by_factor, key=lambda name: by_factor[name]["validation_accuracy"].mean())
         chosen = by_factor[factor]["test_accuracy"]
         choice[str(penalty)] = {
             "factor": factor,
-            "control": control,
             "test_accuracy": _with_sampling(chosen, images),
             "control_test_accuracy": _with_sampling(without, images),
             "gain": spread((chosen - without).tolist()),
@@ -59,8 +58,8 @@ def weight_decay_intervals(reports: Mapping[PenaltyRun, Report], choice: Mapping
         spreads = _with_sampling(runs["validation_accuracy"], images)
         rows.append({"penalty": penalty, "factor": factor, "split": "validation", **spreads})
     for penalty, chosen in choice.items():
-        for factor, score in (("control", "control_test_accuracy"), ("factor", "test_accuracy")):
-            rows.append({"penalty": penalty, "factor": chosen[factor], "split": "test", **chosen[score]})
+        for factor, score in ((CONTROL, "control_test_accuracy"), (chosen["factor"], "test_accuracy")):
+            rows.append({"penalty": penalty, "factor": factor, "split": "test", **chosen[score]})
     return pd.DataFrame(rows)
 
 

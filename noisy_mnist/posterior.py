@@ -1,11 +1,11 @@
 """The exact posterior of the class of a noisy image, with the training images as prior.
 
 When the noise is known, and every training image is as likely as any other to be the clean one, then
-p(class | z) ∝ Σ p(z | x) over the training images x of the class (Bayes). Nothing is trained. It gives an accuracy
-that can be reached when the noise is known, and no bound: a network may know more of digits than a list of images.
+p(class | z) ∝ Σ p(z | x) over the training images x of the class (Bayes). Nothing is trained. Its accuracy can be
+reached when the noise is known. It is not a bound: a network may know more about digits than a list of images does.
 
-log p(z | x) is a sum over pixels of products of a function of z and one of x, so that all pairs of images are a few
-matrix products. To add a kind of noise, write its function here and decorate it.
+log p(z | x) is a sum over pixels of products of a function of z and one of x, so a few matrix products give it for all
+pairs of images. To add a kind of noise, write its function here and decorate it.
 """
 
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from noisy_mnist.core.errors import UserError
 from noisy_mnist.data.splits import CLASSES, Split, scaled
 
 Array = NDArray[np.float32]
-# From noisy images (n, 784) to log p(z | x) (n, m) for all m clean images, but for terms that are the same for all x.
+# From noisy images (n, 784) to log p(z | x) (n, m) for all m clean images, without terms that are the same for all x.
 LogLikelihood = Callable[[Array], Array]
-# Of clean images (m, 784) in [0, 1], the scale, and whether noisy pixels were clipped to [0, 1].
+# Takes clean images (m, 784) in [0, 1], the scale, and whether noisy pixels were clipped to [0, 1].
 Known = Callable[[Array, float, bool], LogLikelihood]
 KNOWN: dict[str, Known] = {}
 
-# Noisy images compared with all training images at a time: their 54,000 log-likelihoods take 100 MB.
+# Noisy images compared at a time with all training images: with 54,000 of those, the log-likelihoods take 100 MB.
 BLOCK = 500
-# At scale 0 the posterior is that of vanishing noise: the label of the nearest training image. Normal noise this
-# small gives it, to the digits of float32; so does salt and pepper of this probability.
+# At scale 0 the posterior is that of vanishing noise: the label of the nearest training image. Normal noise of this
+# scale, or salt and pepper of this probability, gives it to the precision of float32.
 SMALLEST_SCALE = 1e-3
 SMALLEST_PROBABILITY = 1e-30
 
@@ -40,9 +40,9 @@ def known(function: Known) -> Known:
 
 @known
 def gaussian(clean: Array, scale: float, clip: bool) -> LogLikelihood:
-    """Return, for normal noise, −(z − x)² / 2σ² for each pixel.
+    """Return the log-likelihood of normal noise: −(z − x)² / 2σ² for each pixel.
 
-    A clipped pixel tells only that z ≤ 0, of probability Φ(−x/σ), or z ≥ 1, of probability Φ((x − 1)/σ).
+    A clipped pixel shows only that z ≤ 0, with probability Φ(−x/σ), or z ≥ 1, with probability Φ((x − 1)/σ).
     """
     scale = max(scale, SMALLEST_SCALE)
     linear, squares = (clean / scale**2).T, (clean**2 / (2 * scale**2)).T
@@ -63,9 +63,10 @@ def gaussian(clean: Array, scale: float, clip: bool) -> LogLikelihood:
 
 @known
 def salt_and_pepper(clean: Array, scale: float, clip: bool) -> LogLikelihood:  # noqa: ARG001 - it stays within [0, 1]
-    """Return, for salt and pepper, that of images cut at half grey: a pixel changes sides with probability scale / 2.
+    """Return the log-likelihood of salt and pepper on images thresholded at half grey.
 
-    Without the cut every likelihood would be 0: a grey pixel that was kept equals that of no other image.
+    A pixel crosses the threshold with probability scale / 2. Without the threshold every likelihood would be 0: a grey
+    pixel that was kept would have to match that of the training image exactly.
     """
     flipped = max(scale / 2, SMALLEST_PROBABILITY)
     ratio = np.float32(np.log(flipped) - np.log1p(-flipped))
@@ -73,7 +74,7 @@ def salt_and_pepper(clean: Array, scale: float, clip: bool) -> LogLikelihood:  #
     count = bright.sum(axis=0)
 
     def log_likelihood(noisy: Array) -> Array:
-        """Count the pixels on different sides."""
+        """Count the pixels on different sides of the threshold."""
         seen = (noisy >= 0.5).astype(np.float32)
         return np.asarray(ratio * (seen.sum(axis=1, keepdims=True) + count - 2 * (seen @ bright)))
 
@@ -81,7 +82,7 @@ def salt_and_pepper(clean: Array, scale: float, clip: bool) -> LogLikelihood:  #
 
 
 def posterior(noisy: NDArray[np.float16], prior: Split, kind: str, scale: float, clip: bool) -> Array:
-    """Return p(class | z), shape (n, 10), of noisy images (n, 28, 28), with the clean images of ``prior``.
+    """Return p(class | z), shape (n, 10), of noisy images (n, 28, 28); ``prior`` holds the clean images.
 
     Raises UserError for a kind of noise without a likelihood.
     """

@@ -1,4 +1,4 @@
-"""Refuse a wrong ``params.yaml`` before anything runs; every other stage comes after this one."""
+"""Refuse an invalid ``params.yaml`` before anything runs; every other stage runs after this one."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from noisy_mnist.core.stage import run
 
 
 def main() -> None:
-    """Check the whole file, write ``data/checked``, whose bytes never change, so that no other stage reruns."""
+    """Check the whole file, write ``data/checked``; its bytes never change, so that no other stage reruns."""
     study.check()
     with files.replacing(Path("data/checked")) as path:
         path.write_text("params.yaml was found valid\n")

@@ -1,4 +1,4 @@
-"""Score a classifier of clean images on test images with salt and pepper of each level, as they are and denoised."""
+"""Score a classifier, trained on clean images, on noisy and on denoised test images of each salt-and-pepper level."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from noisy_mnist.learning.params import ComputeParams
 def main(classifier: str, seed: str, count: str, noise_seed: str) -> None:
     """Read test images, autoencoder and classifier, write scores, gains and images to ``data/denoise``.
 
-    The images are the first test images, noisy and denoised, float16 (2, levels, 3, 28, 28).
+    The images are the first three test images, noisy and denoised, float16 (2, levels, 3, 28, 28).
     """
     draw = quality.salt_and_pepper(int(noise_seed))
     test = splits.load(Path("data/clean"), "test")

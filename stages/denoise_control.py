@@ -1,4 +1,4 @@
-"""Train the classifier on images with salt and pepper of one level instead of denoising them: the control."""
+"""The control: train the classifier on images with salt and pepper of one level instead of denoising them."""
 
 from pathlib import Path
 

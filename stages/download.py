@@ -1,4 +1,4 @@
-"""Bring the four IDX files of the data set into ``data/raw``."""
+"""Get the four IDX files of the data set into ``data/raw``."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from noisy_mnist.learning.params import ComputeParams
 def main(name: str, scale: str, seed: str) -> None:
     """Read the model and ``data/clean``, write ``data/scores``: scores of validation and test, accuracy by test scale.
 
-    The noise is that of ``data/noisy``, drawn again: so a scale taken out of the study changes no file this depends on.
+    The noise of ``data/noisy`` is drawn again, so that removing a scale from the study changes no input file.
     """
     draw = params.read(NoiseParams, "noise")
     scales = [str(number) for number in params.read(list[Scale], "grid.scales")]

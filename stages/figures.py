@@ -26,7 +26,7 @@ def main() -> None:
     images = {name: np.load(Path(f"data/{name}/images.npy"), allow_pickle=False) for name in ("denoise", "synthesize")}
     noisy = {scale: copies.noisy(clean, "test", draw, scale).images for scale in table["posterior"]["scale"]}
 
-    # From Matplotlib's defaults: a matplotlibrc of the user counts for nothing.
+    # Start from Matplotlib's defaults, so that a user's matplotlibrc is ignored.
     with style.context(["default", drawing.STYLE]), files.replacing(Path("plots/figures")) as folder:
         folder.mkdir()
         for name, figure in figures.draw(table, scores, helps, images, noisy, shown, dataset).items():

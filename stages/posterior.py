@@ -19,7 +19,7 @@ def main(scale: str) -> None:
 
     probabilities = posterior.posterior(test.images, prior, draw.kind, float(scale), draw.clip)
 
-    # Accuracy alone: the last digits of a loss would differ with the number of threads of the matrix products.
+    # Accuracy only: the last digits of a loss would depend on the number of threads of the matrix products.
     accuracy = float(np.mean(probabilities.argmax(axis=1) == test.labels))
     print(f"test accuracy {accuracy:.4f}")
     tables.write_json(Path(f"data/posterior/{scale}.json"), {"n": len(test.labels), "accuracy": accuracy})

@@ -1,4 +1,4 @@
-"""Hold validation images out of the training images; leave the test images alone."""
+"""Hold out validation images from the training images; leave the test images unchanged."""
 
 from pathlib import Path
 

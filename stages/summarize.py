@@ -1,4 +1,4 @@
-"""Gather the results that params name into the metrics and the tables in ``plots``."""
+"""Gather the results of all runs in params.yaml into metrics and the tables in ``plots``."""
 
 from itertools import product
 from pathlib import Path
@@ -39,11 +39,11 @@ def main() -> None:
     tables.write_csv(Path("metrics/scores.csv"), results.scores)
     tables.write_json(Path("metrics/summary.json"), summary.summary(results))
     print(summary.accuracy_table(results))
-    checkpoints.drop_finished(Path("checkpoints"), Path("data"))  # dvc has recorded what it runs this stage on
+    checkpoints.drop_finished(Path("checkpoints"), Path("data"))  # DVC has recorded the inputs of this stage
 
 
 def penalty_scores(penalty: str, factor: str, seed: int) -> Path:
-    """Return where the scores of a training with a penalty stand; the control's serve every penalty."""
+    """Return the path of the scores of a training; all penalties share those of the control."""
     return Path(f"data/weight_decay/{'none' if factor == CONTROL else penalty}-{factor}-{seed}.json")
 
 

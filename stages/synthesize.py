@@ -1,4 +1,4 @@
-"""Make new digits with the autoencoder's decoder, and classify them."""
+"""Generate new digits with the autoencoder's decoder, and classify them."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from noisy_mnist.learning.params import ComputeParams
 def main(classifier: str, seed: str) -> None:
     """Read ``data/clean``, autoencoder and classifier, write ``data/synthesize``: ``scores.csv``, ``images.npy``.
 
-    The images are the first new digits of each class from codes of its own and from noise, (2, 10, 10, 28, 28).
+    The images are the first ten digits of each class, from new codes and from noise: float16 (2, 10, 10, 28, 28).
     """
     asked = params.read(synthesis.SynthesizeParams, "synthesize")
     backend.set_up(params.read(ComputeParams, "compute").threads)

@@ -1,4 +1,4 @@
-"""Train one model on one noisy copy, or on noise drawn anew for every epoch, from one seed."""
+"""Train one model from one seed, on one noisy copy or with fresh noise in every epoch."""
 
 from pathlib import Path
 

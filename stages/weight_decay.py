@@ -1,4 +1,4 @@
-"""Train one model on clean images with an L2 penalty on its weights, on its activations or on none, and score it."""
+"""Train one model on clean images with an L2 penalty on its weights or activations, or with none, and score it."""
 
 from pathlib import Path
 

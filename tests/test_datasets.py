@@ -299,7 +299,7 @@ def stored(folder: Path) -> Path:
 
 
 def test_a_page_instead_of_the_file_is_named(serve: Serve, folder: Path) -> None:
-    with pytest.raises(UserError, match=r"begins with b'<html><body>Sign in.*a network that asks to sign in"):
+    with pytest.raises(UserError, match=r"begins with b'<html><body>Sign in.*the sign-in page of a network"):
         download.fetch(source(serve(page)), folder)
 
 

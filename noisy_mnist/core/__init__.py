@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, whole files, tables, the stage runner, reading params.yaml."""
+"""The foundation of the other layers: errors, atomic file writes, tables, the stage runner, reading params.yaml."""

@@ -1,4 +1,4 @@
-"""Writing so that a file or folder stands under its name only when it is whole."""
+"""Atomic writes: a file or folder gets its name only once it is complete."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from noisy_mnist.core.errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write a file or folder to; move it into place if no error was raised.
 
-    The temporary name is hidden and fixed, so that what a killed run left behind is overwritten by the next. Raises
-    UserError for what the operating system refuses: a full disk, a folder that may not be written to.
+    The temporary name is hidden and fixed, so the next run overwrites what a killed one left behind. Raises UserError
+    for an error of the operating system, such as a full disk or a read-only folder.
     """
     partial, former = (path.with_name(f".{path.name}.{state}") for state in ("partial", "former"))
     try:
@@ -21,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
         remove(partial)
         try:
             yield partial
-            if path.is_dir() and partial.exists():  # a file is replaced in one step, a folder cannot be
+            if path.is_dir() and partial.exists():  # a file can be replaced in one step, a folder cannot
                 remove(former)
                 path.replace(former)
             partial.replace(path)
@@ -33,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a whole folder or a link, if it is there; not what a link leads to."""
+    """Delete a file, a whole folder or a link, if it exists; the target of a link is kept."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,7 +1,7 @@
 """Typed, validated access to ``params.yaml``, and the types that its sections share.
 
-A stage reads whole sections, by the names that ``dvc.yaml`` lists under its ``params`` (``tests/test_graph.py`` holds
-the two together).
+A stage reads whole sections, by the names that ``dvc.yaml`` lists under its ``params``. ``tests/test_graph.py`` checks
+that the two agree.
 """
 
 from collections.abc import Callable, Hashable
@@ -30,13 +30,13 @@ H = TypeVar("H", bound=Hashable)
 
 
 class Section(BaseModel):
-    """A mapping in ``params.yaml``: unknown keys refused, no conversion of types, read-only."""
+    """A mapping in ``params.yaml``: read-only, unknown keys refused, no type conversion."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def _as_written(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """Keep 1 apart from 1.0: DVC names stages and folders by the number as it is written."""
+    """Keep 1 and 1.0 distinct: DVC names stages and folders after the number as written."""
     check(value)
     if value == 0 and str(value) != "0":
         raise ValueError("Expected 0 written as 0: stages and files are named as it is written")
@@ -49,11 +49,11 @@ def _distinct(values: list[H]) -> list[H]:
     return values
 
 
-# Numbers that stages and files are named by: a noise scale or a level, and the factor of a penalty.
+# Numbers that stages and files are named after: a noise scale or level, and the factor of a penalty.
 Scale = Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_as_written)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False), WrapValidator(_as_written)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-# For a list in an Annotated type: no entry twice, or DVC would run one stage for both without a word.
+# For a list in an Annotated type: no duplicates, because DVC would silently run one stage for both.
 Distinct = AfterValidator(_distinct)
 
 
@@ -65,11 +65,11 @@ def load() -> dict[str, Any]:
     try:
         with PARAMS_FILE.open(encoding="utf-8") as file:
             text = file.read()
-        YAML(typ="rt").load(text)  # refuses a key that stands twice beside a merge (<<), which "safe" lets pass
+        YAML(typ="rt").load(text)  # refuses a duplicate key beside a merge (<<), which "safe" accepts
         data = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise UserError(f"{PARAMS_FILE} not found in {Path.cwd()}: run from the root of the project") from None
-    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or no value of its type
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or not a value of its type
         raise UserError(f"{PARAMS_FILE} is not valid YAML: {error}") from None
     if not isinstance(data, dict):
         raise UserError(f"{PARAMS_FILE} must hold a mapping of sections, found {type(data).__name__}")
@@ -77,7 +77,7 @@ def load() -> dict[str, Any]:
 
 
 def read(kind: type[T], key: str) -> T:
-    """Return what stands under a dotted key: ``read(NoiseParams, "noise")``, ``read(list[Scale], "grid.scales")``.
+    """Return the value of a dotted key: ``read(NoiseParams, "noise")``, ``read(list[Scale], "grid.scales")``.
 
     Raises UserError if the key is missing or a value is refused.
     """
@@ -102,7 +102,7 @@ def _line(detail: Any, prefix: str) -> str:
     """Return one problem as ``params.yaml: key: found value: what is expected``."""
     key = prefix
     location = detail["loc"]
-    if location[-1:] == ("[key]",):  # the name of a model is refused: it is the value found, not a key
+    if location[-1:] == ("[key]",):  # a refused model name is the value found, not a key
         location = location[:-2]
     for part in location:
         key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)

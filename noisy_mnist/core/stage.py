@@ -1,4 +1,4 @@
-"""What every stage shares: how its main function is run."""
+"""The runner that all stages share."""
 
 import fcntl
 import inspect
@@ -13,9 +13,9 @@ LOCKS = Path(".dvc/tmp/stages")
 
 
 def run(main: Callable[..., None]) -> None:
-    """Run a stage: ``main`` with the command-line arguments, one copy at a time.
+    """Call ``main`` of a stage with the command-line arguments, one process at a time.
 
-    A UserError, and what the operating system refuses, becomes a message without a traceback and exit status 1.
+    A UserError or OSError becomes a message without a traceback and exit status 1.
     """
     name = " ".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
     expected = list(inspect.signature(main).parameters)
@@ -23,7 +23,7 @@ def run(main: Callable[..., None]) -> None:
         if len(sys.argv[1:]) != len(expected):
             raise UserError(f"expected the arguments {expected}, found {sys.argv[1:]}: let 'dvc repro' run the stage")
         LOCKS.mkdir(parents=True, exist_ok=True)
-        # A killed dvc leaves its stage running. The lock ends with the process that holds it, however that ends.
+        # A killed dvc leaves its stage running. The lock ends with its process, however that ends.
         with (LOCKS / name.replace("/", "_")).open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

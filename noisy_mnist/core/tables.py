@@ -1,4 +1,4 @@
-"""Reading and writing the small results: JSON and CSV, whole or not at all, and the same bytes for equal content."""
+"""Small results as JSON and CSV. Writes are atomic, and equal content gives equal bytes."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 def read_csv(path: Path, text: Iterable[str] = ()) -> pd.DataFrame:
     """Return a table with exactly the floats that were written. Raises UserError if it is missing or damaged.
 
-    text: columns to keep as they are written, such as scales in the names of stages.
+    text: columns to keep as strings, such as scales that name stages.
     """
     with _readable(path):
         # Only an empty field is a missing value: a model may be called "nan".
@@ -42,10 +42,10 @@ def read_csv(path: Path, text: Iterable[str] = ()) -> pd.DataFrame:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn what reading ``path`` raises into a UserError."""
+    """Turn errors in reading ``path`` into a UserError."""
     try:
         yield
     except FileNotFoundError:
         raise UserError(f"{path} not found: run the stage that writes it with 'dvc repro'") from None
-    except (ValueError, RecursionError) as error:  # what is no JSON, no CSV, no UTF-8
+    except (ValueError, RecursionError) as error:  # not JSON, not CSV, or not UTF-8
         raise UserError(f"{path} is damaged ({error}): delete it and run 'dvc repro'") from None

@@ -1,4 +1,4 @@
-"""Noisy copies of splits: drawn from the section ``noise``, whole or a block at a time, and how they were drawn."""
+"""Noisy copies of splits, drawn whole or a block at a time, and the record of how they were drawn."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ DRAW_FILE = "noise.json"
 
 
 def blocks(clean: Split, name: str, draw: NoiseParams, scale: float) -> Iterator[NDArray[np.float16]]:
-    """Yield noisy copies of the images of a split in order; ``name`` is its name, on which the noise depends."""
+    """Yield noisy copies of a split's images, in order; ``name``, the name of the split, selects its noise."""
     return noise.blocks(clean.images, draw.kind, scale, draw.clip, draw.seed, SPLITS.index(name))
 
 
@@ -27,15 +27,15 @@ def noisy(clean: Split, name: str, draw: NoiseParams, scale: float) -> Split:
 
 
 def save_draw(folder: Path, draw: NoiseParams, scale: float) -> None:
-    """Write beside noisy images how their noise was drawn; of scale 0, which has no noise, that there is none.
+    """Write how noise was drawn to the folder of the noisy images; at scale 0, write that there is none.
 
-    So what depends on the images of scale 0 alone stays as it is when the section ``noise`` changes.
+    Stages that depend only on the images of scale 0 then do not rerun when the section ``noise`` changes.
     """
     tables.write_json(folder / DRAW_FILE, draw.model_dump() if scale else None)
 
 
 def load_draw(folder: Path) -> NoiseParams | None:
-    """Return how the noise of the images in a folder was drawn, None if they have none.
+    """Return how the noise of the images in a folder was drawn, or None if they have none.
 
     Raises UserError if the file is missing or damaged.
     """

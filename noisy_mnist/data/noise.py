@@ -1,8 +1,8 @@
-"""Image noise on common random numbers.
+"""Image noise drawn with common random numbers.
 
-The random numbers depend on the key and on an image's position, never on the scale: one draw serves every
-scale, so scales differ in nothing but the scale. To add a kind, write one function here and decorate it;
-its name is then a value of ``noise.kind``.
+The random numbers depend on the key and on an image's position, never on the scale. All scales share one draw, so
+copies differ only in scale. To add a kind, write one function here and decorate it; its name is then a value of
+``noise.kind``.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,21 +18,21 @@ Apply = Callable[[NDArray[np.uint8], float, np.random.Generator], NDArray[np.flo
 
 # Images that share one generator: large enough that creating generators costs nothing, small enough to stay in cache.
 BLOCK = 500
-# Images that get their noise in one call: what is computed for them stays in a processor's second-level cache.
+# Images given noise in one call: the intermediate results stay in the processor's L2 cache.
 TILE = 50
 
-# Two bytes a pixel, half of float32. Rounding changes a value v by at most |v|·2^-11: for a pixel in [0, 1] by at most
-# 0.00025, a sixteenth of the step between two grey levels; for the large values of large scales by more.
+# Two bytes a pixel, half of float32. Rounding changes a value v by at most |v|·2^-11. A pixel in [0, 1] changes by at
+# most 0.00025, a sixteenth of the step between two grey levels. The large values of large scales change by more.
 STORED = np.float16
-# What is stored of each of the 256 grey values.
+# The stored value of each of the 256 grey values.
 GREY = scaled(np.arange(256, dtype=np.uint8)).astype(STORED)
-# The same for each two neighbours, read as one number of 16 bits: half as many look-ups.
+# The same for each pair of neighbours, read as one 16-bit number: half as many look-ups.
 GREY_PAIRS = GREY[np.arange(2**16, dtype=np.uint16).view(np.uint8)].view(np.uint32)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of noise: its function, from grey images, uint8, to noisy ones, and the largest meaningful scale."""
+    """A kind of noise: its function, from grey images (uint8) to noisy ones, and its largest meaningful scale."""
 
     apply: Apply
     largest_scale: float
@@ -54,7 +54,7 @@ def kind(largest_scale: float) -> Callable[[Apply], Apply]:
 # The largest value of float16 is 65504: at 1000, a normal draw would have to exceed 65 standard deviations to reach it.
 @kind(largest_scale=1000)
 def gaussian(images: NDArray[np.uint8], scale: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Add to each pixel its own normal draw with standard deviation ``scale``, in units of the full grey range."""
+    """Add an independent normal draw to each pixel, of standard deviation ``scale`` (full grey range = 1)."""
     noise = rng.standard_normal(images.shape, dtype=np.float32)
     noise *= np.float32(scale)
     noise += scaled(images)
@@ -65,12 +65,12 @@ def gaussian(images: NDArray[np.uint8], scale: float, rng: np.random.Generator) 
 def salt_and_pepper(images: NDArray[np.uint8], scale: float, rng: np.random.Generator) -> NDArray[np.float16]:
     """Replace each pixel with probability ``scale``, by 0 or 1 with equal chance.
 
-    One 32-bit integer a pixel: its lowest bit is the new value, the other 31 decide whether the pixel is replaced,
-    so that 0 replaces none and 1 replaces all, and the pixels replaced at one scale are replaced at all larger ones.
+    Each pixel has one 32-bit integer. Its lowest bit is the new value; the other 31 decide whether the pixel is
+    replaced. Scale 0 replaces none, 1 replaces all, and a pixel replaced at one scale is replaced at all larger ones.
     """
-    # The words of rng.integers(0, 2**32, images.shape, np.uint32), drawn in a third of its time: an image has an even
-    # number of pixels. Masks of a byte a pixel, 0 or 255, are several times as fast as np.where; take that clips is
-    # twice as fast as an index that is checked.
+    # The numbers of rng.integers(0, 2**32, images.shape, np.uint32), in a third of the time. This relies on the even
+    # number of pixels of an image. Byte masks, 0 or 255, are several times as fast as np.where. take with mode="clip"
+    # is twice as fast as with a bounds check.
     draw = rng.bit_generator.random_raw(images.size // 2).view(np.uint32).reshape(images.shape)
     kept = np.negative((draw >= round(scale * 2**31) * 2).view(np.uint8))
     salt = np.negative((draw << 31 > 0).view(np.uint8))
@@ -84,7 +84,7 @@ def add(
     """Return a noisy copy of grey images.
 
     images: (n, 28, 28), uint8 from 0 to 255, scaled to [0, 1] before the noise. kind: a key of KINDS.
-    clip: bring values outside [0, 1] to its ends. Returns (n, 28, 28) in the dtype STORED.
+    clip: clip values to [0, 1]. Returns (n, 28, 28) in the dtype STORED.
     """
     stored = np.empty(images.shape, STORED)
     for start in range(0, len(images), TILE):
@@ -96,9 +96,9 @@ def add(
 
 
 def generator(seed: int, *key: int) -> np.random.Generator:
-    """Return the generator of one block of images: ``key`` tells apart splits, epochs and blocks.
+    """Return the generator of one block of images; ``key`` distinguishes splits, epochs and blocks.
 
-    SFC64 is the fastest bit generator of NumPy; SeedSequence makes streams of different keys independent.
+    SFC64 is the fastest bit generator of NumPy; SeedSequence makes the streams of different keys independent.
     """
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
 
@@ -108,7 +108,7 @@ def blocks(
 ) -> Iterator[NDArray[np.float16]]:
     """Yield noisy copies of all ``images`` (n, 28, 28), BLOCK at a time.
 
-    The numbers drawn for the image at position i depend on (seed, split, i) alone.
+    The numbers drawn for the image at position i depend only on (seed, split, i).
     """
     for start in range(0, len(images), BLOCK):
         block = take(images, slice(start, start + BLOCK))

@@ -7,7 +7,7 @@ from noisy_mnist.data.noise import KINDS
 
 
 class NoiseParams(Section):
-    """How noise is drawn: all that a noisy image depends on beside its scale."""
+    """How noise is drawn: everything that it depends on except its scale."""
 
     kind: str
     clip: bool

@@ -1,4 +1,4 @@
-"""Images and labels of one split as two ``.npy`` files, which any program reads by memory map."""
+"""The images and labels of a split as two ``.npy`` files, which any program can memory-map."""
 
 import math
 import mmap
@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from noisy_mnist.core.errors import UserError
 
-# The position of a name is part of the key of its random numbers (see noise.generator).
+# A name's position is part of the key of the split's random numbers (see noise.generator).
 SPLITS = ("train", "validation", "test")
 CLASSES = 10
 IMAGE_SHAPE = (28, 28)
-# Images up to this size are read into memory, larger ones by memory map. The noisy copy of MNIST takes 85 MB.
+# Files up to this size are read into memory, larger ones are memory-mapped. MNIST's noisy training images take 85 MB.
 IN_MEMORY_BYTES = 2**28
-# Images taken out of a memory map at a time: for each, the system maps up to megabytes of the file around it.
+# Images copied from a memory map at a time: for each, the system may map megabytes of the file around it.
 TAKE = 32
-# Images whose moments are computed at a time.
+# Images processed at a time in computing moments.
 CHUNK = 1000
 
 
@@ -42,9 +42,9 @@ class Split:
 def save(
     folder: Path, name: str, blocks: Iterable[NDArray[Any]], labels: NDArray[np.uint8], dtype: type[np.generic]
 ) -> None:
-    """Write a split whose images come a block at a time, in order, so that memory stays small.
+    """Write a split from blocks of images, in order, so that memory use stays small.
 
-    A thread writes one block while the next is made.
+    A thread writes one block while the next is computed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
@@ -60,9 +60,9 @@ def save(
 
 
 def load(folder: Path, name: str) -> Split:
-    """Return a split, its images in memory if they take at most IN_MEMORY_BYTES, else as a read-only memory map.
+    """Return a split, with its images in memory up to IN_MEMORY_BYTES and as a read-only memory map above that.
 
-    Raises UserError if a file is missing or the two do not belong together.
+    Raises UserError if a file is missing or damaged, or the two do not match.
     """
     try:
         path = folder / f"{name}_images.npy"
@@ -71,7 +71,7 @@ def load(folder: Path, name: str) -> Split:
         labels = np.load(folder / f"{name}_labels.npy", allow_pickle=False)
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} not found: run the stage that writes it with 'dvc repro'") from None
-    except (ValueError, EOFError, TokenError, BadZipFile) as error:  # all that np.load raises for other bytes
+    except (ValueError, EOFError, TokenError, BadZipFile) as error:  # all that np.load raises for invalid bytes
         raise UserError(f"{folder}: the {name} split is damaged ({error}): delete it and run 'dvc repro'") from None
     if labels.ndim != 1 or images.shape != (len(labels), *IMAGE_SHAPE):
         shapes = f"images of shape {images.shape} and labels of shape {labels.shape}"
@@ -82,8 +82,8 @@ def load(folder: Path, name: str) -> Split:
 def take(images: NDArray[Any], chosen: slice | NDArray[np.int64]) -> NDArray[Any]:
     """Return a copy of the chosen images in memory.
 
-    The pages of a memory map are let go at once, so that memory does not grow with the size of the data set; the
-    system keeps them cached as long as it has room.
+    The pages of a memory map are released at once, so that memory use does not grow with the data set. The system
+    keeps them cached as long as it has room.
     """
     mapped = getattr(images, "_mmap", None)
     if mapped is None:
@@ -97,7 +97,7 @@ def take(images: NDArray[Any], chosen: slice | NDArray[np.int64]) -> NDArray[Any
 
 
 def moments(images: NDArray[Any]) -> tuple[float, float]:
-    """Return mean and standard deviation of all pixels of images, in the unit of ``scaled``."""
+    """Return the mean and standard deviation of all pixels, in the units of ``scaled``."""
     total = squares = 0.0
     for start in range(0, len(images), CHUNK):
         pixels = scaled(take(images, slice(start, start + CHUNK))).astype(np.float64)

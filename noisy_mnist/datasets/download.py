@@ -30,9 +30,9 @@ FILES = (IMAGES["train"], LABELS["train"], IMAGES["test"], LABELS["test"])
 # The environment variable that names the user's own mirror: a URL, a file:// URL or a folder.
 MIRROR_VARIABLE = "MNIST_MIRROR"
 MIRROR_HOLDS = f"a URL or a folder that holds {', '.join(FILES)}"
-GZIP = b"\x1f\x8b"  # how all four files begin
+GZIP = b"\x1f\x8b"  # the first bytes of all four files
 ATTEMPTS = 3
-# What pooch calls a file while it downloads it, and a killed run leaves: the name is of Python's tempfile.
+# The temporary name, from Python's tempfile, that pooch gives a download. A killed run leaves the file behind.
 PARTIAL = re.compile(r"tmp\w{8}")
 # The size of the test split of `digits`, a fifth of its 1,797 images.
 DIGITS_TEST = 360
@@ -51,7 +51,7 @@ def _digests(algorithm: str, *values: str) -> dict[str, str]:
     return {name: f"{algorithm}:{value}" for name, value in zip(FILES, values, strict=True)}
 
 
-# SHA-256 of MNIST's four files; MD5 of the other two data sets as their authors publish them.
+# SHA-256 for MNIST; for the other two data sets, MD5 as published by their authors.
 SOURCES = {
     "mnist": Source(
         (
@@ -80,9 +80,9 @@ SOURCES = {
         ),
     ),
     "kmnist": Source(
-        (  # one server: no other is known that holds these files, and not those of an earlier version
+        (  # one server: no other is known to hold these files rather than an earlier version
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",  # where a network breaks TLS; the digest decides
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",  # for networks that break TLS; the digest decides
         ),
         _digests(
             "md5",
@@ -96,12 +96,12 @@ SOURCES = {
 
 
 def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
-    """Bring the four files of ``source`` into ``folder``; a file that is there with the right digest stays.
+    """Download the four files of ``source`` to ``folder``; files already there with the right digest are kept.
 
-    MNIST_MIRROR is tried first, then each mirror in turn, ATTEMPTS times with growing pauses; stderr tells what went
-    wrong where another one follows. A download goes to a temporary name and is moved into place once its digest is
+    MNIST_MIRROR is tried first, then each mirror in turn, ATTEMPTS times with growing pauses. Before the next mirror is
+    tried, stderr shows what went wrong. A download goes to a temporary name and is moved into place once its digest is
     right. timeout: seconds without a byte.
-    Raises UserError, naming what went wrong at each mirror, if a file cannot be had, and if the folder holds another.
+    Raises UserError if no mirror provides a file, naming what went wrong at each, and if the folder holds other files.
     """
     own = os.environ.get(MIRROR_VARIABLE, "").strip()
     mirrors = [own, *source.mirrors] if own else list(source.mirrors)
@@ -120,7 +120,7 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
                 _fetch_one(mirror, name, source.digests[name], folder, timeout)
                 break
             except (RequestException, OSError, ValueError) as error:
-                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS):  # it is not the mirror
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EROFS):  # not the mirror's fault
                     why = f"{folder / name} could not be written ({error})"
                     raise UserError(f"{why}: fix that and run the same command again") from error
                 problems.append(f"  {_without_password(mirror)}: {error}")
@@ -133,11 +133,11 @@ def fetch(source: Source, folder: Path, timeout: float = 30) -> None:
             elsewhere.append(name)
     if own and elsewhere:
         found = f"warning: {MIRROR_VARIABLE} is {_without_password(own)}, which did not give {', '.join(elsewhere)}"
-        print(f"{found}: they are from a public mirror. Expected {MIRROR_HOLDS}", file=sys.stderr, flush=True)
+        print(f"{found}: used a public mirror instead. Expected {MIRROR_HOLDS}", file=sys.stderr, flush=True)
 
 
 def _fetch_one(mirror: str, name: str, digest: str, folder: Path, timeout: float) -> None:
-    """Fetch one file from one mirror. Raises what pooch, requests or the file system raise."""
+    """Fetch one file from one mirror. Raises whatever pooch, requests or the file system raises."""
     remote = mirror.lower().startswith(("http://", "https://"))
 
     def downloader(url: str, output_file: str, store: pooch.Pooch) -> None:
@@ -147,9 +147,9 @@ def _fetch_one(mirror: str, name: str, digest: str, folder: Path, timeout: float
             _copy(_local(mirror), name, Path(output_file))
         with Path(output_file).open("rb") as file:
             if not (start := file.read(40)).startswith(GZIP):
-                what = "an unpacked file, or a page of a network that asks to sign in"
+                what = "an unpacked file, or the sign-in page of a network"
                 raise ValueError(f"expected a gzip file, found one that begins with {start!r}: {what}")
-        Path(output_file).chmod(0o644)  # a temporary file can be read by its owner alone
+        Path(output_file).chmod(0o644)  # only its owner can read a temporary file
 
     attempts = ATTEMPTS if remote else 1
     base = _without_password(mirror).rstrip("/") + "/"
@@ -158,7 +158,7 @@ def _fetch_one(mirror: str, name: str, digest: str, folder: Path, timeout: float
 
 
 def _download(mirror: str, url: str, target: str, store: pooch.Pooch, timeout: float) -> None:
-    """Download a file as it is stored: some servers declare its own compression as one of the transfer."""
+    """Download a file undecoded: some servers declare the file's own compression as a content encoding."""
 
     def undecoded(response: Response, **_: object) -> None:
         response.raw.headers.pop("Content-Encoding", None)
@@ -170,17 +170,17 @@ def _download(mirror: str, url: str, target: str, store: pooch.Pooch, timeout: f
 
 
 def _local(mirror: str) -> Path:
-    """Return the folder that a mirror is. Raises ValueError for a URL that this project does not know."""
+    """Return the folder of a local mirror. Raises ValueError for a URL of any scheme but ``file``."""
     parts = urlsplit(mirror)
     if parts.scheme == "file":
         return Path(unquote(parts.path))
     if "://" in mirror:
         raise ValueError(f"expected a URL with http, https or file, found {parts.scheme}")
-    return Path(os.path.expanduser(mirror)).absolute()  # noqa: PTH111 the other raises RuntimeError for an unknown user
+    return Path(os.path.expanduser(mirror)).absolute()  # noqa: PTH111 Path's raises RuntimeError for an unknown user
 
 
 def _copy(folder: Path, name: str, target: Path) -> None:
-    """Copy a file of a folder. Raises FileNotFoundError that says what is there instead."""
+    """Copy a file from a folder. Raises FileNotFoundError naming what is there instead."""
     try:
         shutil.copyfile(folder / name, target)
     except FileNotFoundError:
@@ -190,15 +190,15 @@ def _copy(folder: Path, name: str, target: Path) -> None:
 
 
 def _without_password(mirror: str) -> str:
-    """Return a URL without the user's name and password, which are for no log."""
+    """Return a URL without user name and password, which must not be logged."""
     return re.sub(r"(?<=://)[^/]*@", "", mirror)
 
 
 def write_digits(folder: Path) -> None:
     """Write scikit-learn's ``digits`` (1,797 handwritten digits, 8×8, UCI) as the same four IDX files.
 
-    Each pixel becomes 3×3, with a margin of 2 on every side; grey values 0 to 16 become 0 to 255. A stratified fifth
-    is the test split, the same one always.
+    Each pixel becomes 3×3, with a margin of 2 on every side; grey values 0 to 16 become 0 to 255. The test
+    split is a stratified fifth, always the same.
     """
     digits = load_digits()
     small = np.rint(digits.images * (255 / 16)).astype(np.uint8)
@@ -214,7 +214,7 @@ def write_digits(folder: Path) -> None:
 def read(folder: Path, split: str) -> Split:
     """Return the ``train`` or ``test`` images (n, 28, 28) and labels (n,) of the IDX files in ``folder``.
 
-    Raises UserError if a file is damaged or the two do not belong together.
+    Raises UserError if a file is missing or damaged, or the two do not match.
     """
     images = idx.read(folder / IMAGES[split], dimensions=3)
     labels = idx.read(folder / LABELS[split], dimensions=1)

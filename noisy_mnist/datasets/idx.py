@@ -55,7 +55,7 @@ def write(path: Path, array: NDArray[np.uint8]) -> None:
 
 
 def _shape(header: bytes, dimensions: int) -> tuple[int, ...]:
-    """Return the shape that a header promises."""
+    """Return the shape that a header declares."""
     if len(header) < 4 + 4 * dimensions:
         raise ValueError(f"it ends within its header, after {len(header)} bytes")
     zero, code, rank = struct.unpack(">HBB", header[:4])

@@ -1,1 +1,1 @@
-"""The study of denoising: the autoencoder, and what it does to images and their classification."""
+"""The denoising study: the autoencoder, and its effect on images and their classification."""

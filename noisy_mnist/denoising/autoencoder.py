@@ -1,4 +1,4 @@
-"""The autoencoder that takes noise away: its network and its training."""
+"""The denoising autoencoder: its network and its training."""
 
 import math
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from noisy_mnist.learning.training import Examples, FreshNoise, Training
 
 
 def build(params: AutoencoderParams, precision: str) -> keras.Model:
-    """Return the untrained, uncompiled network, made of two that can be used alone: ``encoder`` and ``decoder``.
+    """Return the untrained, uncompiled network; its parts ``encoder`` and ``decoder`` can be used alone.
 
-    From images (n, 28, 28) to clean images (n, 28, 28) in [0, 1], float32. Its initial weights come from Keras' global
-    generator: seed it first. ``precision`` is a Keras dtype policy.
+    It maps images (n, 28, 28) to clean images (n, 28, 28) in [0, 1], float32. Its initial weights come from Keras'
+    global generator: seed that first. ``precision`` is a Keras dtype policy.
     """
     layers = keras.layers
     encoder = [keras.Input(IMAGE_SHAPE, name="images"), layers.Flatten(name="flatten", dtype=precision)]
@@ -42,10 +42,10 @@ def train(
     fresh: FreshNoise | None,
     checkpoint: Path,
 ) -> tuple[keras.Model, list[Row]]:
-    """Train an autoencoder from images with fresh noise to the clean ones; see training.fit.
+    """Train an autoencoder to map images with fresh noise to clean ones; see training.fit.
 
-    clean, noisy: the splits train and validation; the noisy ones are for the history alone. fresh: None if there is no
-    noise to draw.
+    clean, noisy: the splits train and validation; the noisy ones are used only for the history. fresh: None if there is
+    no noise to draw.
     """
     training = Training(
         settings=params,

@@ -1,4 +1,4 @@
-"""What a classifier makes of noisy and of denoised images, level by level."""
+"""Scores of a classifier on noisy and on denoised images, level by level."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ Row = dict[str, Any]
 def compare(
     level: float, test: Split, draw: NoiseParams, autoencoder: keras.Model, classifier: keras.Model
 ) -> tuple[list[Row], Row, list[NDArray[Any]]]:
-    """Return scores on noisy and denoised test images, the gain, and the images, (n, 28, 28) each.
+    """Return the scores on noisy and denoised test images, the gain, and the images, (n, 28, 28) each.
 
-    The rows of the scores: level, images (noisy, denoised), accuracy, macro_recall, psnr, ssim, n. The gain,
-    accuracy on denoised minus that on noisy images: level, gain, ci95.
+    Columns of the scores: level, images (noisy, denoised), accuracy, macro_recall, psnr, ssim, n. Columns of the gain,
+    the accuracy on denoised minus that on noisy images: level, gain, ci95.
     """
-    clean = scaled(test.images).astype(noise.STORED)  # rounded as the noisy ones are: equal at level 0
+    clean = scaled(test.images).astype(noise.STORED)  # rounded like the noisy ones, so equal at level 0
     noisy = copies.noisy(test, "test", draw, level).images
     images = {"noisy": noisy, "denoised": models.predict(autoencoder, noisy)}
     classified = {name: models.predict(classifier, shown) for name, shown in images.items()}

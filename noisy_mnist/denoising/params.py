@@ -13,10 +13,10 @@ Units = Annotated[int, Field(ge=1, le=65536)]
 
 
 class AutoencoderParams(OptimizerParams):
-    """A network from noisy images through a narrow code back to clean images.
+    """A network that maps noisy images to clean ones through a narrow code.
 
-    encoder: units of the dense layers from the 784 pixels to the code, which is the last of them; decoder: from the
-    code to the 784 pixels. All have relu, the pixels a sigmoid.
+    encoder: units of the dense layers after the 784 pixels; the last one gives the code. decoder: units of those
+    between the code and the 784 pixels. All have relu, the pixels a sigmoid.
     """
 
     encoder: list[Units] = Field(min_length=1)
@@ -30,16 +30,16 @@ def evenly_spaced(count: int) -> list[float]:
 
 
 def name(level: float) -> str:
-    """Return a level as tables have it: with six digits at most."""
+    """Return a level as written in tables, with at most six digits."""
     return f"{level:g}"
 
 
 class DenoiseParams(Section):
-    """At which levels denoising is tried, and with which classifier.
+    """The levels at which denoising is tried, and the classifier.
 
-    classifier, seed: the training on clean images that classifies what was denoised. level: what the autoencoder learns
-    to take away. levels: how many are tried, evenly spaced from 0 to 1. control_levels: some of them, at which the
-    classifier is also trained on noisy images instead.
+    classifier, seed: the run on clean images whose model classifies the denoised images. level: the level that the
+    autoencoder is trained to remove. levels: the number of levels tried, evenly spaced from 0 to 1. control_levels:
+    those at which the classifier is also trained on noisy images, as a control.
     """
 
     classifier: str

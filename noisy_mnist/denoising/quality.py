@@ -1,4 +1,4 @@
-"""The salt and pepper of the denoising study, and how good denoised images are."""
+"""The salt and pepper of the denoising study, and the quality of denoised images."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SSIM_MARGIN = 3
 
 
 def salt_and_pepper(seed: int) -> NoiseParams:
-    """Return how the noise of the denoising study is drawn: salt and pepper, whatever the kind of the noise study."""
+    """Return how noise is drawn in the denoising study: salt and pepper, whatever ``noise.kind`` is."""
     return NoiseParams(kind="salt_and_pepper", clip=False, seed=seed)
 
 
@@ -28,10 +28,10 @@ def psnr(images: Images, clean: Images) -> float | None:
 
 
 def ssim(images: Images, clean: Images) -> float:
-    """Return the structural similarity (Wang et al. 2004), at most 1, of images (n, 28, 28), as a mean over images.
+    """Return the mean structural similarity (Wang et al. 2004), at most 1, over images (n, 28, 28).
 
-    The images stand in one column for speed: the windows that reach into a neighbour are left out, as the windows
-    that reach over the border of a single image are.
+    The images are stacked in one column for speed. Windows that reach into a neighbour are left out, as are windows
+    that cross the border of a single image.
     """
     columns = (array.reshape(-1, array.shape[-1]).astype(np.float32) for array in (clean, images))
     _, local = structural_similarity(*columns, data_range=1, full=True)
@@ -40,7 +40,7 @@ def ssim(images: Images, clean: Images) -> float:
 
 
 def gain(before: NDArray[np.float32], after: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[float, float]:
-    """Return by how much accuracy rises from one classification of the same images to another, and its 95 % half-width.
+    """Return the gain in accuracy between two classifications of the same images, and its 95 % half-width.
 
     before, after: class probabilities (n, 10). The half-width is that of the mean of paired differences over images
     (normal approximation).

@@ -1,1 +1,1 @@
-"""Networks: what params.yaml says of them, how they are built, trained, resumed and scored."""
+"""Networks: their params, and how they are built, trained, resumed and scored."""

@@ -1,4 +1,4 @@
-"""The last finished epoch of a training, to resume from, and when it is no longer needed."""
+"""Checkpoints: the last finished epoch of a training, to resume from, deleted when no longer needed."""
 
 import json
 import zipfile
@@ -20,16 +20,16 @@ Row = dict[str, Any]  # of a history: epoch, split, accuracy, loss
 
 
 def store(path: Path, state: Sequence[NDArray[Any]], history: list[Row], fingerprint: str) -> None:
-    """Write all state of a model and its optimizer, and the history, as one file.
+    """Write the full state of a model and its optimizer, and the history, as one file.
 
-    fingerprint: of all that they depend on.
+    fingerprint: the digest of everything they depend on.
     """
     with files.replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, *state, fingerprint=fingerprint, history=json.dumps(history))
 
 
 def restore(path: Path, fingerprint: str) -> tuple[list[NDArray[Any]], list[Row]] | None:
-    """Return the state and the history in a checkpoint, None if there is none or it has another fingerprint.
+    """Return the state and history in a checkpoint, or None if there is none or its fingerprint differs.
 
     Raises UserError if the file is damaged.
     """
@@ -47,10 +47,10 @@ def restore(path: Path, fingerprint: str) -> tuple[list[NDArray[Any]], list[Row]
 
 
 def drop_finished(checkpoints: Path, results: Path) -> None:
-    """Delete the checkpoints of trainings whose whole history stands among the results.
+    """Delete the checkpoints of trainings whose complete history is among the results.
 
-    checkpoints: a folder of ``<run>.npz``. results: a folder of ``<run>.csv``. A checkpoint of a training that is not
-    at its end, or of the same run with other params, stays; so does a damaged one, which the training itself names.
+    checkpoints: a folder of ``<run>.npz``. results: a folder of ``<run>.csv``. Checkpoints of unfinished trainings, or
+    of the same run with other params, are kept. So are damaged ones, which the training itself reports.
     """
     for checkpoint in checkpoints.rglob("*.npz"):
         if _is_history(checkpoint, results / checkpoint.relative_to(checkpoints).with_suffix(".csv")):

@@ -1,4 +1,4 @@
-"""Keras models: built from params, written so that equal models are equal bytes, loaded in safe mode."""
+"""Keras models: built from params, written so that equal models give equal bytes, loaded in safe mode."""
 
 import json
 import re
@@ -21,7 +21,7 @@ OPTIMIZERS = {
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
-# A ZIP archive holds no earlier date.
+# The earliest date that a ZIP archive can hold.
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 PREDICT_BATCH = 500
 
@@ -29,12 +29,12 @@ PREDICT_BATCH = 500
 def classifier(params: ModelParams, precision: str, mean: float = 0, std: float = 1) -> keras.Model:
     """Return the untrained, uncompiled network of an entry of ``models``.
 
-    From images (n, 28, 28) to class probabilities (n, 10), float32. Its initial weights come from Keras' global
-    generator: seed it first. ``precision`` is a Keras dtype policy. mean, std: of the pixels of the training images,
+    It maps images (n, 28, 28) to class probabilities (n, 10), float32. Its initial weights come from Keras' global
+    generator: seed that first. ``precision`` is a Keras dtype policy. mean, std: of the pixels of the training images,
     for a network that standardises its input.
     """
     kernel = keras.regularizers.L2(params.kernel_l2) if params.kernel_l2 else None
-    activity = keras.regularizers.L2(params.activity_l2) if params.activity_l2 else None  # Keras takes the batch's mean
+    activity = keras.regularizers.L2(params.activity_l2) if params.activity_l2 else None  # Keras averages over a batch
     layers = keras.layers
     stack: list[Any] = [keras.Input(IMAGE_SHAPE, name="images")]
     if params.standardise:
@@ -68,7 +68,7 @@ def classifier(params: ModelParams, precision: str, mean: float = 0, std: float 
 
 
 def optimizer(params: OptimizerParams, steps: int) -> keras.optimizers.Optimizer:
-    """Return the optimizer for a training of ``steps`` updates in all; ``cosine`` decays its rate to 0 at the last."""
+    """Return the optimizer for ``steps`` updates in total; ``cosine`` decays the learning rate to 0 at the last."""
     rate = params.learning_rate
     if params.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=steps)
@@ -76,7 +76,7 @@ def optimizer(params: OptimizerParams, steps: int) -> keras.optimizers.Optimizer
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Write ``model`` as ``.keras`` without what differs between equal models: they give equal bytes.
+    """Write ``model`` as ``.keras`` without dates and addresses, so that equal models give equal bytes.
 
     Give ``path`` a temporary name (files.replacing): it is written in place.
     """
@@ -102,19 +102,19 @@ def _reproducible(name: str, content: bytes) -> bytes:
 def load(path: Path) -> keras.Model:
     """Return a model written by ``save``; code inside the file is refused (safe mode).
 
-    Raises UserError if the file is missing, damaged, or no such model.
+    Raises UserError if the file is missing, damaged, or not such a model.
     """
     if not path.is_file():
         raise UserError(f"{path} not found: run the stage that writes it with 'dvc repro'")
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except Exception as error:  # Keras, h5py and zipfile may raise anything for bytes that are no model
+    except Exception as error:  # Keras, h5py and zipfile may raise anything for bytes that are not a model
         problem = f"{type(error).__name__}: {error}"
         raise UserError(f"{path} holds no model of this project ({problem}): delete it and run 'dvc repro'") from None
 
 
 def predict(model: keras.Model, images: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the outputs of ``model`` for images (n, 28, 28), which may be a memory map, with dropout off."""
+    """Return the outputs of ``model``, with dropout off, for images (n, 28, 28), which may be a memory map."""
     starts = range(0, len(images), PREDICT_BATCH)
     batches = (scaled(take(images, slice(start, start + PREDICT_BATCH))) for start in starts)
     return np.concatenate([model.predict_on_batch(batch) for batch in batches])

@@ -17,10 +17,10 @@ class Dense(Section):
 
 
 class Conv(Section):
-    """``conv`` square filters of side ``kernel`` pixels without padding, pool, batch norm, relu.
+    """``conv`` square filters of side ``kernel`` pixels without padding, then pooling, batch norm and relu.
 
-    pool: only the largest value of each ``pool`` × ``pool`` square is kept. Without batch norm that gives what it gives
-    after relu; batch norm then has less to do.
+    pool: only the largest value of each ``pool`` × ``pool`` square is kept. Without batch norm, pooling before relu
+    gives the same result as after it. With batch norm, it leaves fewer values to normalise.
     """
 
     conv: int = Field(ge=1, le=4096)
@@ -43,7 +43,7 @@ LAYERS: dict[str, type[Dense | Conv | Dropout]] = {
 
 
 def _layer(value: Any, _check: Any) -> Dense | Conv | Dropout:
-    """Return the layer that a mapping describes: the first key of LAYERS in it says which."""
+    """Return the layer that a mapping describes; the first key of LAYERS in it determines the type."""
     if isinstance(value, Dense | Conv | Dropout):
         return value
     for key, layer in LAYERS.items():
@@ -69,10 +69,10 @@ class OptimizerParams(Section):
 class ModelParams(OptimizerParams):
     """One entry of ``models``. A softmax over the ten classes follows the last layer.
 
-    standardise: take from each pixel the mean of all pixels of the training images, and divide by their standard
-    deviation. Of images with fresh noise it is those of the one noisy copy.
-    kernel_l2: the loss grows by this factor times the sum of squares of all weights but biases and batch norm's.
-    activity_l2: by this factor times the sum of squares of an image's activations after each relu.
+    standardise: subtract the mean of all pixels of the training images, and divide by their standard deviation. With
+    fresh noise, both are those of the one noisy copy.
+    kernel_l2: adds this factor times the sum of squares of all weights, except biases and batch norm's, to the loss.
+    activity_l2: adds this factor times the sum of squares of an image's activations after each relu to the loss.
     """
 
     layers: list[Layer]
@@ -109,6 +109,6 @@ class TrainParams(Section):
 
 
 class ComputeParams(Section):
-    """How networks are computed. Equal bytes need an equal number of threads."""
+    """How networks are computed. Equal bytes need the same number of threads."""
 
     threads: int = Field(ge=1, le=1024)

@@ -1,4 +1,4 @@
-"""What a training shows of itself: a bar in a terminal, a line an epoch in a log."""
+"""The progress of a training: a bar in a terminal, one line per epoch in a log."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ def epochs(total: int) -> Iterator[Callable[[list[dict[str, Any]]], None]]:
         began = time.perf_counter()
 
         def show(rows: list[dict[str, Any]]) -> None:
-            """Show the newest epoch, in a log with the seconds since the one before."""
+            """Show the newest epoch; in a log, with the seconds since the previous one."""
             nonlocal began
             epoch = rows[0]["epoch"]
             parts = [

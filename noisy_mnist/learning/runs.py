@@ -1,4 +1,4 @@
-"""The one way in to a training: from sections of params.yaml to a trained network, with its progress shown."""
+"""The entry point of every training: from sections of params.yaml to a trained network, with progress shown."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -26,9 +26,9 @@ def classifier(
 ) -> tuple[keras.Model, list[Row]]:
     """Train the entry ``name`` of ``models`` and return it with its history; see training.fit.
 
-    noisy: one noisy copy of the splits train and validation, on which the history is scored. A model without fresh
-    noise learns from it; one with fresh noise learns from ``clean``, the training images, with noise drawn anew as
-    ``fresh`` says. Where that is None there is no noise to draw, and all learn from the one copy.
+    noisy: one noisy copy of the splits train and validation; the history is scored on it. A model without fresh noise
+    learns from this copy. A model with fresh noise learns from ``clean``, the training images, with new noise from
+    ``fresh`` in every epoch. If ``fresh`` is None there is no noise to draw, and all models learn from the copy.
     """
     precision = model.precision or train.precision
     drawn = fresh if model.fresh_noise else None
@@ -49,7 +49,7 @@ def classifier(
 def run(section: str, training: Training, curve: Curve, checkpoint: Path) -> tuple[keras.Model, list[Row]]:
     """Train a network described by a section of params.yaml and show its progress; see training.fit.
 
-    Raises UserError that names the key, if a setting does not work.
+    Raises UserError naming the key if a setting does not work.
     """
     try:
         with progress.epochs(training.settings.epochs) as report:

@@ -1,6 +1,6 @@
 """Scores of class probabilities against labels.
 
-Throughout, probabilities are (n, 10) with rows that sum to 1, labels are (n,) from 0 to 9. The tests hold each
+Throughout, probabilities are (n, 10) with rows that sum to 1, labels are (n,) from 0 to 9. The tests check each
 score against scikit-learn or, where it has none, against a direct computation.
 """
 
@@ -24,7 +24,7 @@ def accuracy(probabilities: Probabilities, labels: Labels) -> float:
 
 
 def loss(probabilities: Probabilities, labels: Labels) -> float:
-    """Return the mean cross-entropy in nats, with probabilities below float32's epsilon counted as that."""
+    """Return the mean cross-entropy in nats; probabilities below float32's epsilon are raised to it."""
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(chosen, np.finfo(np.float32).eps)).mean())
 
@@ -60,9 +60,9 @@ def brier(probabilities: Probabilities, labels: Labels) -> float:
 
 
 def pixel_loss(restored: NDArray[np.float32], clean: NDArray[np.uint8]) -> float:
-    """Return the mean binary cross-entropy of a pixel in nats, as Keras computes it.
+    """Return the mean binary cross-entropy per pixel in nats, as Keras computes it.
 
-    restored: images (n, 28, 28) in [0, 1]. clean: the same images as they should be, uint8 from 0 to 255.
+    restored: images (n, 28, 28) in [0, 1]. clean: the same images without noise, uint8 from 0 to 255.
     """
     epsilon = 1e-7
     p = np.clip(restored.astype(np.float64), epsilon, 1 - epsilon)

@@ -1,7 +1,7 @@
 """Training that is fast, gives the same bytes each time, and resumes after a kill as if nothing had happened.
 
-Whatever is random depends on (seed, epoch) and not on what ran before: the order of the examples, fresh noise,
-and the masks of dropout. So the weights and the optimizer's state after an epoch are all that the next one needs.
+Everything random depends on (seed, epoch) and not on what ran before: the order of the examples, fresh noise, and
+dropout masks. So the next epoch needs only the weights and the optimizer's state.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ from noisy_mnist.learning.backend import keras, tf
 from noisy_mnist.learning.checkpoints import Row
 from noisy_mnist.learning.params import OptimizerParams
 
-# Images that are gathered, given noise and handed to TensorFlow at a time, as whole batches, and trained on in one
-# call: enough to hide the cost of the call, few enough that memory does not grow with the data set.
+# Images that are gathered, given noise and trained on in one call of TensorFlow, as whole batches: enough to hide the
+# cost of the call, few enough that memory use does not grow with the data set.
 CHUNK = 4096
-# The streams of random numbers that one (seed, epoch) is the key of; noise on files uses the streams of SPLITS.
+# The random streams of one (seed, epoch). The noise of stored copies uses the streams of SPLITS.
 ORDER, FRESH_NOISE, DROPOUT = range(len(SPLITS), len(SPLITS) + 3)
 
 Item = TypeVar("Item")
@@ -44,7 +44,7 @@ class SettingError(UserError):
 
 @dataclass(frozen=True)
 class FreshNoise:
-    """New noise for every epoch: the images of the data set are clean (uint8) and get it on their way to the model."""
+    """New noise for every epoch, added to clean images (uint8) on their way to the model."""
 
     draw: NoiseParams
     scale: float
@@ -52,7 +52,7 @@ class FreshNoise:
 
 @dataclass(frozen=True)
 class Examples:
-    """Images (n, 28, 28), uint8 if clean or float16 if noisy, and what a network should make of them.
+    """Images (n, 28, 28), uint8 if clean or float16 if noisy, and the targets of a network.
 
     targets: the labels (n,), or the clean images (n, 28, 28), both uint8.
     """
@@ -66,7 +66,7 @@ Curve = dict[str, Examples]
 
 @dataclass(frozen=True)
 class Training:
-    """All that the weights of a trained network depend on, beside the versions of the libraries.
+    """Everything that the weights of a trained network depend on, except the versions of the libraries.
 
     build: returns the untrained network that settings describe. precision: that of the network, a Keras dtype policy.
     """
@@ -81,20 +81,20 @@ class Training:
 
     @property
     def chunk(self) -> int:
-        """Images handed over at a time: whole batches, about CHUNK."""
+        """Images trained on in one call: whole batches, about CHUNK."""
         return max(1, CHUNK // self.settings.batch_size) * self.settings.batch_size
 
     @property
     def steps(self) -> int:
-        """Updates of the weights in one epoch, each on a whole batch.
+        """Weight updates in one epoch, each on a whole batch.
 
-        The fewer than batch_size examples that are left, others in each epoch, are not used: a fixed shape of the
-        batch makes a step of the MLP a fifth faster.
+        The remaining examples, fewer than batch_size and different in each epoch, are not used: a fixed batch shape
+        makes a step of the MLP a fifth faster.
         """
         return len(self.examples.targets) // self.settings.batch_size
 
     def fingerprint(self, curve: Curve) -> str:
-        """Return a digest of everything that weights and history depend on, the code that makes them included."""
+        """Return a digest of everything that weights and history depend on, including the code."""
         digest = hashlib.sha256()
         settings: list[Any] = [self.settings.model_dump(), self.precision, self.threads, self.seed]
         settings += [self.fresh and [self.fresh.draw.model_dump(), self.fresh.scale]]
@@ -111,7 +111,7 @@ class Training:
 
 
 def labelled(split: Split) -> Examples:
-    """Return images with their labels as what to make of them."""
+    """Return images with their labels as targets."""
     return Examples(split.images, split.labels)
 
 
@@ -119,13 +119,13 @@ def fit(training: Training, curve: Curve, checkpoint: Path, report: Report) -> t
     """Train a network and return it with its history.
 
     curve: the examples scored after every epoch with dropout off, by split. checkpoint: the file that holds the last
-    finished epoch; if it is there and of the same training, the training resumes from it. The last epoch's stays:
-    should dvc fail to record the results, they need not be trained again. report: called with the newest rows of the
-    history after every epoch.
+    finished epoch. If it exists and belongs to the same training, the training resumes from it. It is kept after the
+    last epoch: if DVC fails to record the results, they need not be trained again. report: called with the newest rows
+    of the history after every epoch.
 
-    Returns the network, without its optimizer, and the history: a row with epoch (from 1), split, accuracy (of a
-    classifier) and loss for every epoch and split. Raises SettingError if there are fewer examples than one batch
-    takes, or the loss is NaN or infinite.
+    Returns the network, without its optimizer, and the history: a row with epoch (from 1), split, accuracy (for a
+    classifier) and loss for every epoch and split. Raises SettingError if the examples do not fill one batch, or the
+    loss is NaN or infinite.
     """
     settings = training.settings
     if training.steps == 0:
@@ -137,7 +137,7 @@ def fit(training: Training, curve: Curve, checkpoint: Path, report: Report) -> t
         optimizer=models.optimizer(settings, training.steps * settings.epochs),
         loss="sparse_categorical_crossentropy" if training.examples.targets.ndim == 1 else "binary_crossentropy",
         # On 2 Zen 5 cores an epoch of the 512-512 MLP takes 1.67 s with XLA and 0.95 s without (one thread), and XLA
-        # makes convolutions on a CPU several times slower. Keras turns it off anyway where operations must be
+        # makes convolutions on a CPU several times slower. Keras turns XLA off anyway when operations must be
         # deterministic (backend.set_up).
         jit_compile=False,
     )
@@ -167,9 +167,9 @@ def fit(training: Training, curve: Curve, checkpoint: Path, report: Report) -> t
 
 
 def restore(model: keras.Model, checkpoint: Path, fingerprint: str) -> list[Row]:
-    """Bring model and optimizer to the state of a checkpoint and return its history.
+    """Restore model and optimizer from a checkpoint and return its history.
 
-    Returns an empty history, the model untouched, if there is no checkpoint of this training.
+    Without a checkpoint of this training, returns an empty history and leaves the model untouched.
     """
     stored = checkpoints.restore(checkpoint, fingerprint)
     if not stored:
@@ -183,8 +183,8 @@ def restore(model: keras.Model, checkpoint: Path, fingerprint: str) -> list[Row]
 def updates(model: keras.Model, training: Training) -> Callable[[Any, Any], None]:
     """Return a function that updates the weights once for each batch.
 
-    Its arguments are images float32 (n, batch, 28, 28) and labels uint8 (n, batch), or clean images like the others.
-    All updates are one call of one graph: no time goes into Python between them, nor into building it anew.
+    Its arguments are images, float32 (n, batch, 28, 28), and targets: labels, uint8 (n, batch), or clean images, shaped
+    like the images. All updates run in one call of one graph, without Python between them and without retracing.
     """
     shape = training.examples.targets.shape[1:]
     images = tf.TensorSpec((None, training.settings.batch_size, *IMAGE_SHAPE), tf.float32)
@@ -199,7 +199,7 @@ def updates(model: keras.Model, training: Training) -> Callable[[Any, Any], None
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield what an iterator yields; a thread makes the next item while one is in use."""
+    """Yield the items of an iterator; a thread prepares the next one while one is in use."""
     end = object()
     with ThreadPoolExecutor(1) as thread:
         coming: Future[Any] = thread.submit(next, items, end)
@@ -232,7 +232,7 @@ def examples(training: Training, epoch: int) -> Iterator[tuple[NDArray[np.float3
 
 
 def seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    """Set the state of each dropout layer's generator from (seed, layer, epoch): Keras does not save it."""
+    """Set the state of each dropout layer's generator from (seed, layer, epoch), because Keras does not save it."""
     for index, layer in enumerate(model.layers):
         if isinstance(layer, keras.layers.Dropout):
             state = layer.seed_generator.state
@@ -241,7 +241,7 @@ def seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
 
 
 def score(model: keras.Model, part: Examples) -> dict[str, float]:
-    """Return accuracy (of a classifier) and loss of ``model`` on examples, with dropout off."""
+    """Return accuracy (for a classifier) and loss of ``model`` on examples, with dropout off."""
     outputs = models.predict(model, part.images)
     if part.targets.ndim > 1:
         return {"loss": scores.pixel_loss(outputs, part.targets)}

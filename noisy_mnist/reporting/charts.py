@@ -1,6 +1,6 @@
 """The figures of the noise study and of weight decay: each function takes tables and returns a matplotlib figure.
 
-A line is one model or one scale; error bars are 95 % intervals of the mean (see intervals.spread).
+A line is one model or one scale; error bars are 95 % confidence intervals of the mean (see intervals.spread).
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ GUESSING = 1 / CLASSES
 
 
 def noisy_images(copies: Mapping[float, NDArray[np.float16]]) -> Figure:
-    """Show the same images under each scale: copies maps a scale to its images (n, 28, 28)."""
+    """Show the same images at each scale: copies maps a scale to its images (n, 28, 28)."""
     count = len(next(iter(copies.values())))
     figure = Figure(figsize=(1.3 * len(copies), 1.3 * count + 0.5))
     axes = figure.subplots(count, len(copies), squeeze=False)
@@ -37,10 +37,10 @@ def noisy_images(copies: Mapping[float, NDArray[np.float16]]) -> Figure:
 
 
 def accuracy_by_scale(scores: pd.DataFrame, posterior: pd.DataFrame) -> Figure:
-    """Show training and test accuracy against scale, a line a model, and the posterior baseline on test images.
+    """Show training and test accuracy by scale, one line per model, and the posterior baseline on test images.
 
     scores: model, scale, split, score, mean, ci95. posterior: scale, accuracy. Scales are evenly spaced: on a linear
-    axis the small ones would coincide.
+    axis the small ones would overlap.
     """
     points = scores[scores["score"] == "accuracy"]
     figure = Figure(figsize=(9.5, 4.3))
@@ -65,9 +65,9 @@ def accuracy_by_scale(scores: pd.DataFrame, posterior: pd.DataFrame) -> Figure:
 
 
 def curves(points: pd.DataFrame) -> Figure:
-    """Show accuracy by epoch, a line a scale, a panel a model on one y axis.
+    """Show accuracy by epoch, one line per scale, one panel per model, with a shared y axis.
 
-    points: model, scale, epoch, split (train, validation), accuracy; several seeds are averaged.
+    points: model, scale, epoch, split (train, validation), accuracy; seeds are averaged.
     """
     models, scales = list(points["model"].unique()), sorted(points["scale"].unique())
     figure, axes = panels(models, 3.3, 2.9, beside=1.2, sharey=True)
@@ -88,7 +88,7 @@ def curves(points: pd.DataFrame) -> Figure:
 
 
 def with_and_without_noise(points: pd.DataFrame, scale: float) -> Figure:
-    """Show accuracy by epoch on clean images and at one scale, a panel a model. points: as for ``curves``."""
+    """Show accuracy by epoch on clean images and at one scale, one panel per model. points: as for ``curves``."""
     models = list(points["model"].unique())
     figure = Figure(figsize=(2.2 * len(models) + 1.2, 3.4))
     axes = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
@@ -106,7 +106,7 @@ def with_and_without_noise(points: pd.DataFrame, scale: float) -> Figure:
 
 
 def transfer(points: pd.DataFrame) -> Figure:
-    """Show a matrix a model: mean accuracy by scale of the training (row) and of the test images (column).
+    """Show one matrix per model: mean accuracy by scale of the training (row) and test images (column).
 
     points: model, train_scale, test_scale, seed, accuracy.
     """
@@ -124,7 +124,7 @@ def transfer(points: pd.DataFrame) -> Figure:
 
 
 def confusion(counts: pd.DataFrame, scale: float) -> Figure:
-    """Show a matrix a model at one scale: % of each digit's test images (row) classified as each digit (column).
+    """Show one matrix per model at one scale: % of each digit's test images (row) by predicted digit (column).
 
     counts: model, scale, label, predicted, count.
     """
@@ -141,14 +141,14 @@ def confusion(counts: pd.DataFrame, scale: float) -> Figure:
 
 
 def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
-    """Show accuracy against the factor, a panel a penalty: mean ± standard deviation over seeds.
+    """Show accuracy by factor, one panel per penalty: mean ± standard deviation over seeds.
 
     points: penalty, factor, split, mean, std, n, sampling (see other_results.weight_decay_intervals). Test accuracy
-    stands only where the factor was chosen, with the half-width that other test images would give it. dataset: for
-    mnist, the published figure is shown too.
+    is shown only at the chosen factor, with its half-width over test images. dataset: for mnist, the published figure
+    is shown too.
     """
     penalties = list(points["penalty"].unique())
-    columns = 3 if len(penalties) > 1 else 1  # of the legend, which stands below
+    columns = 3 if len(penalties) > 1 else 1  # of the legend, below the panels
     figure = Figure(figsize=(4.6 * len(penalties) + 0.4, 4.2 if columns > 1 else 4.8))
     axes = figure.subplots(1, len(penalties), sharey=True, squeeze=False)[0]
     for ax, penalty in zip(axes, penalties, strict=True):

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from noisy_mnist.data.splits import CLASSES
 from noisy_mnist.reporting.drawing import ACCURACY, look, show_image
 
-# Noise levels, and so columns, that the grid of denoised images has at most.
+# The most noise levels, one per column, in the grid of denoised images.
 GRID_COLUMNS = 11
 
 
 def denoise(points: pd.DataFrame, control: pd.DataFrame, helps: Mapping[str, float | None]) -> Figure:
-    """Show accuracy, macro recall and likeness to the clean images by level, noisy and denoised.
+    """Show accuracy, macro recall and similarity to the clean images by level, noisy and denoised.
 
     points: level, images, accuracy, macro_recall, psnr, ssim. control: scale, score, mean, of a classifier trained on
-    noisy images. helps: helps_from, helps_to, the levels that denoising helps between, or None; they are shaded.
+    noisy images. helps: helps_from, helps_to, the range of levels where denoising helps, or None; it is shaded.
     """
     figure = Figure(figsize=(9.5, 6.6))
     axes = figure.subplots(2, 2, sharex=True)
@@ -72,7 +72,7 @@ def denoised_images(levels: list[float], images: NDArray[np.float16]) -> Figure:
 
 
 def new_digits(images: NDArray[np.float16], scores: pd.DataFrame) -> Figure:
-    """Show new digits, a row a class: from codes like those of training images, and from noise.
+    """Show new digits, one row per class: from codes like those of training images, and from noise.
 
     images: (2, 10, n, 28, 28). scores: images (new, from_noise, test), intended.
     """

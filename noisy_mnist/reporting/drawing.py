@@ -34,7 +34,7 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure with a panel for each name, COLUMNS to a row, and the panels.
 
-    width, height: of a panel, in inches; beside: more width, for a legend or a shared label.
+    width, height: of a panel, in inches; beside: extra width, for a legend or a shared label.
     """
     columns, rows = min(COLUMNS, len(names)), -(-len(names) // COLUMNS)
     figure = Figure(figsize=(width * columns + beside, height * rows))

@@ -1,4 +1,4 @@
-"""All figures of the project, by the name of their file."""
+"""All figures of the project, by file name."""
 
 from collections.abc import Mapping
 
@@ -34,8 +34,8 @@ def draw(
 ) -> dict[str, Figure]:
     """Return all figures by name.
 
-    table: those of TABLES. scores: ``metrics/scores.csv``. helps: helps_from and helps_to of the summary. images: what
-    the stages denoise and synthesize kept of theirs. noisy: test images by scale (n, 28, 28).
+    table: those of TABLES. scores: ``metrics/scores.csv``. helps: helps_from and helps_to of the summary. images: those
+    saved by the stages denoise and synthesize. noisy: test images (n, 28, 28) by scale.
     """
     study = dict(iter(scores.groupby("study")))
     levels = list(table["denoise"]["level"].unique())

@@ -1,4 +1,4 @@
-"""Mean, standard deviation and 95 % interval of a score."""
+"""Mean, standard deviation and 95 % confidence interval of a score."""
 
 import numpy as np
 from scipy import stats
@@ -9,10 +9,10 @@ Spread = dict[str, float | int | None]  # mean, std, n, ci95
 def spread(values: list[float], images: int | None = None) -> Spread:
     """Return mean, standard deviation, n and 95 % half-width of one score over n seeds.
 
-    The half-width of the mean combines, as a root of the sum of squares, what other seeds would change (Student's t,
-    n ≥ 2) and, for a share of ``images`` test images, what other test images would change (normal approximation of the
-    binomial; all seeds share the same test images, so more seeds do not make it smaller). std is None for n = 1, the
-    half-width is None where neither part is known.
+    The half-width of the mean is the root of the sum of squares of two parts. The first is the variation over seeds
+    (Student's t, n ≥ 2). The second, for a share of ``images`` test images, is the variation over test images (normal
+    approximation of the binomial). All seeds share the test images, so more seeds do not reduce it. std is None for
+    n = 1; the half-width is None if neither part is known.
     """
     n = len(values)
     mean = float(np.mean(values))

@@ -7,9 +7,9 @@ import pandas as pd
 
 from noisy_mnist.reporting.intervals import spread
 
-# A run: model, scale as it is named in params.yaml, seed.
+# A run: model, scale as written in params.yaml, seed.
 Run = tuple[str, str, int]
-# Scores by split. Those of validation and test are what the evaluate stage wrote (see scores.report).
+# Scores by split. Those of validation and test come from the evaluate stage (see scores.report).
 Report = Mapping[str, Mapping[str, Any]]
 TEST_SCORES = ("accuracy", "loss", "macro_recall", "calibration_error", "brier")
 SCORES = {"train": ("accuracy", "loss"), "validation": ("accuracy", "loss"), "test": TEST_SCORES}
@@ -26,9 +26,9 @@ def with_training_scores(reports: Mapping[Run, Report], histories: Mapping[Run, 
 
 
 def scores(reports: Mapping[Run, Report]) -> pd.DataFrame:
-    """Return all scores over seeds: model, scale, split, score, mean, std, n, ci95.
+    """Return all scores with their spread over seeds: model, scale, split, score, mean, std, n, ci95.
 
-    The interval of an accuracy is also that of the split's images, where their number is known: not of ``train``.
+    The interval of an accuracy includes the variation over images if their number is known; for ``train`` it is not.
     """
     groups: dict[tuple[str, str], list[Report]] = {}
     for (model, scale, _), report in reports.items():
@@ -84,9 +84,9 @@ def transfer(accuracies: Mapping[Run, Mapping[str, float]], scales: list[str]) -
 def comparison(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the test accuracy of all methods by scale: method, scale, accuracy, ci95, above_posterior.
 
-    A method is a model of the study, ``denoised`` (a classifier of clean images behind an autoencoder for this noise)
-    or ``posterior``, the baseline. scores: model, scale, split, score, mean, ci95 of them all. above_posterior:
-    accuracy minus that of the baseline.
+    A method is a model of the study, ``denoised`` (an autoencoder for this noise, then a classifier trained on clean
+    images) or ``posterior``, the baseline. scores: model, scale, split, score, mean, ci95 of all methods.
+    above_posterior: accuracy minus that of the baseline.
     """
     test = scores[(scores["split"] == "test") & (scores["score"] == "accuracy")]
     table = test.rename(columns={"model": "method", "mean": "accuracy"})[["method", "scale", "accuracy", "ci95"]]

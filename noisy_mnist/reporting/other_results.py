@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from noisy_mnist.reporting.intervals import Spread, spread
 from noisy_mnist.reporting.noise_results import Report
 
-# A training with a penalty: penalty, factor as it is named in params.yaml or CONTROL, seed.
+# A training with a penalty: penalty, factor as written in params.yaml or CONTROL, seed.
 PenaltyRun = tuple[str, str, int]
-CONTROL = "0"  # the factor of a training without a penalty, which stands beside each penalty
+CONTROL = "0"  # the factor of a training without a penalty, listed under each penalty
 
 
 def weight_decay(reports: Mapping[PenaltyRun, Report]) -> pd.DataFrame:
@@ -22,12 +22,11 @@ def weight_decay(reports: Mapping[PenaltyRun, Report]) -> pd.DataFrame:
 
 
 def weight_decay_choice(reports: Mapping[PenaltyRun, Report]) -> dict[str, Any]:
-    """Return, for each penalty, the factor above 0 with the best mean validation accuracy, and what it is worth.
+    """Return, for each penalty, the factor above 0 with the best mean validation accuracy, and its gain.
 
     That is ``{penalty: {"factor", "test_accuracy", "control_test_accuracy", "gain"}}``: the factor, and spreads over
-    seeds (see intervals.spread), those of accuracies with a ``sampling``, the half-width by which a single accuracy
-    would change with other images. ``gain`` is the spread of the test accuracy above that of the control of the same
-    seed.
+    seeds (see intervals.spread). Those of accuracies also hold ``sampling``, the half-width of a single accuracy over
+    images. ``gain`` is the spread of the test accuracy minus that of the control of the same seed.
     """
     table = weight_decay(reports)
     images = next(iter(reports.values()))["test"]["n"]
@@ -47,10 +46,10 @@ def weight_decay_choice(reports: Mapping[PenaltyRun, Report]) -> dict[str, Any]:
 
 
 def weight_decay_intervals(reports: Mapping[PenaltyRun, Report], choice: Mapping[str, Any]) -> pd.DataFrame:
-    """Return what the figure shows: penalty, factor, split, mean, std, n, ci95, sampling.
+    """Return the data of the figure: penalty, factor, split, mean, std, n, ci95, sampling.
 
-    Validation accuracy for every factor; test accuracy for the control and for the factor that was chosen on
-    validation images (choice: as weight_decay_choice returns it), and for no other.
+    Validation accuracy is given for every factor. Test accuracy is given only for the control and for the factor chosen
+    on validation images. choice: from weight_decay_choice.
     """
     images = next(iter(reports.values()))["validation"]["n"]
     rows = []
@@ -69,12 +68,12 @@ def _with_sampling(accuracies: "pd.Series[float]", images: int) -> Spread:
 
 
 def helps(gains: pd.DataFrame) -> dict[str, dict[str, float] | None]:
-    """Return from which level denoising helps and to which: ``{"from": {level, low, high}, "to": …}``.
+    """Return the range of levels where denoising helps: ``{"from": {level, low, high}, "to": …}``.
 
-    gains: level (rising), gain, ci95. Between levels the gain is interpolated. ``level`` is where the gain passes 0,
-    going away from the level at which it is most surely above 0; ``low`` and ``high`` are where the ends of its 95 %
-    interval do. A gain that stays above 0 helps from the first or to the last level. Both are None if the interval
-    lies nowhere above 0.
+    gains: level (rising), gain, ci95. The gain is interpolated between levels. The search starts at the level where the
+    lower end of the gain's 95 % interval is highest, and goes outwards. ``level`` is where the gain crosses 0; ``low``
+    and ``high`` are where the ends of the interval do. Without a crossing, the range extends to the first or last
+    level. Both are None if the interval is nowhere above 0.
     """
     levels, gain, ci95 = (gains[name].to_numpy(dtype=float) for name in ("level", "gain", "ci95"))
     best = int((gain - ci95).argmax())
@@ -88,7 +87,7 @@ def helps(gains: pd.DataFrame) -> dict[str, dict[str, float] | None]:
 
 
 def _crossing(levels: NDArray[np.float64], values: NDArray[np.float64]) -> float:
-    """Return where values, which begin above 0, first pass 0; the last level if they do not."""
+    """Return the level where values, which start above 0, first cross 0; the last level if they never do."""
     below = np.flatnonzero(values <= 0)
     if len(below) == 0:
         return float(levels[-1])

@@ -8,7 +8,7 @@ from noisy_mnist.core.params import Distinct, Factor, Scale, Section, Seed
 
 
 class GridParams(Section):
-    """The axes of the noise study: a training for each model, scale and seed."""
+    """The axes of the noise study: one run for each model, scale and seed."""
 
     models: Annotated[list[str], Field(min_length=1), Distinct]
     scales: Annotated[list[Scale], Field(min_length=1), Distinct]
@@ -23,9 +23,9 @@ class GridParams(Section):
 
 
 class WeightDecayParams(Section):
-    """The axes of the study of weight decay, and the entry of ``models`` that is penalised.
+    """The axes of the weight decay study, and the entry of ``models`` that is penalised.
 
-    Without a penalty it is trained too, from each seed: the control.
+    The control is the same model, trained without a penalty from each seed.
     """
 
     penalties: Annotated[list[Literal["kernel", "activity"]], Field(min_length=1), Distinct]

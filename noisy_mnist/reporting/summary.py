@@ -18,23 +18,23 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Results:
-    """What the stages wrote, in the order of params.yaml; scales, factors and levels as they are written there."""
+    """The outputs of the stages, in the order of params.yaml; scales, factors and levels as written there."""
 
     scales: list[str]
-    reports: Mapping[Run, Mapping[str, Any]]  # of evaluate: validation, test, transfer
+    reports: Mapping[Run, Mapping[str, Any]]  # from evaluate: validation, test, transfer
     histories: Mapping[Run, pd.DataFrame]
     posterior: Mapping[str, Mapping[str, Any]]  # by scale: n, accuracy
-    denoised: Mapping[str, Report]  # by scale, of denoise_scale
+    denoised: Mapping[str, Report]  # by scale, from denoise_scale
     weight_decay: Mapping[PenaltyRun, Report]
     autoencoder: pd.DataFrame  # its history
     denoise: pd.DataFrame  # level, images, accuracy, macro_recall, psnr, ssim, n
     gains: pd.DataFrame  # level, gain, ci95
-    control: Mapping[str, Report]  # by level, of denoise_control
+    control: Mapping[str, Report]  # by level, from denoise_control
     new_digits: pd.DataFrame  # images, n, intended, confidence, diversity
 
     @cached_property
     def runs(self) -> dict[Run, Report]:
-        """Return the scores of the noise study, those of training images included."""
+        """Return the scores of the noise study, including those of training images."""
         return noise_results.with_training_scores(self.reports, self.histories)
 
     @cached_property
@@ -44,15 +44,15 @@ class Results:
 
     @cached_property
     def helps(self) -> dict[str, dict[str, float] | None]:
-        """Return from which level to which denoising helps; see other_results.helps."""
+        """Return the range of levels where denoising helps; see other_results.helps."""
         return other_results.helps(self.gains)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """Return ``metrics/scores.csv``: all scores of all studies with their spread over seeds, one a row.
+        """Return ``metrics/scores.csv``: all scores of all studies with their spread over seeds, one per row.
 
         scale: the noise scale, the factor of a penalty, or the share of pixels that salt and pepper replace. model: the
-        method; of ``weight_decay`` the penalty, of ``denoise`` and ``synthesize`` the images that are classified.
+        method; for ``weight_decay`` the penalty, for ``denoise`` and ``synthesize`` the images that are classified.
         """
         study = noise_results.scores(self.runs).assign(study="noise")
         rest = pd.DataFrame(list(_other_rows(self)), columns=COLUMNS)
@@ -84,9 +84,9 @@ def plots(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def summary(results: Results) -> dict[str, Any]:
-    """Return ``metrics/summary.json``: one number for each thing that is compared between branches.
+    """Return ``metrics/summary.json``: one number for each quantity compared between branches.
 
-    Accuracies are those of test images, means over seeds.
+    Accuracies are means over seeds on test images.
     """
     compared = noise_results.comparison(results.scores[results.scores["study"] == "noise"])
     accuracy: dict[str, dict[str, float]] = {}
@@ -115,7 +115,7 @@ def accuracy_table(results: Results) -> str:
 
 
 def _other_rows(results: Results) -> Iterator[Row]:
-    """Yield the rows of ``metrics/scores.csv`` of all studies but that of noise."""
+    """Yield the rows of ``metrics/scores.csv`` of all studies except the noise study."""
     for scale, report in results.denoised.items():
         for split in ("validation", "test"):
             yield from _single("denoise_scale", "denoised", scale, split, report[split], noise_results.SCORES[split])
@@ -153,7 +153,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _single(
     study: str, model: str, scale: str | None, split: str, result: Mapping[str, Any], scores: Any
 ) -> Iterator[Row]:
-    """Yield rows for scores of one run; the interval of an accuracy is that of its n images, where that is known."""
+    """Yield rows for scores of one run; the interval of an accuracy is over its n images, if n is known."""
     for score in scores:
         images = int(result["n"]) if score in ("accuracy", "intended") and "n" in result else None
         named = {"study": study, "model": model, "scale": scale, "split": split, "score": score}

@@ -5,20 +5,20 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export OUTSIDE := $(subst $(CURDIR)/.venv/bin:,,$(PATH))
 export PATH := $(CURDIR)/.venv/bin:$(OUTSIDE)
-# Set for something else, these would have Python find other modules or none, pip install other versions or elsewhere,
-# and matplotlib use a backend that is not here.
+# Set for something else, these would make Python find other modules or none, pip install other versions or elsewhere,
+# and matplotlib use a missing backend.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PIP_CONSTRAINT PIP_PREFIX PIP_PYTHON PIP_TARGET MPLBACKEND
 export PIP_USER := 0
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# .venv is current if it was made here, from this requirements.lock, and its Python is still there. Dates tell nothing
-# after a checkout or a copy; in a moved or copied folder the programs in .venv/bin name the Python of the former one.
+# .venv is current if it was created here, from this requirements.lock, and its Python still exists. Dates tell nothing
+# after a checkout or a copy. In a moved or copied folder, the programs in .venv/bin use the Python of the old folder.
 MADE_FROM = { (cd ./.venv && pwd -P) && cat requirements.lock; }
 CURRENT = { $(MADE_FROM) | cmp -s - .venv/installed && .venv/bin/python -c 'import pip'; } 2> /dev/null
 
-# Refuse a Python that cannot make .venv; wait for another make that does: the shell holds this lock until it ends.
+# Refuse a Python that cannot create .venv. Wait if another make is creating it: the shell holds this lock to its end.
 define READY
 import sys
 if not (3, 11) <= sys.version_info[:2] <= (3, 13):
@@ -38,8 +38,8 @@ setup:  ## Install everything from requirements.lock into .venv
 	  $(CURRENT) || $(MAKE) --no-print-directory .venv; \
 	}
 
-# A link, as in quickstart, is removed: --clear would empty what it leads to.
-# pip compiles bytecode as it installs: without it, every stage would take seconds longer to start.
+# A link, as in quickstart, is removed: --clear would empty its target.
+# pip compiles bytecode as it installs. Without it, every stage would take seconds longer to start.
 .venv:
 	if [ -L .venv ]; then rm .venv; fi
 	PATH="$$OUTSIDE" $(PYTHON) -m venv --clear .venv
@@ -47,22 +47,22 @@ setup:  ## Install everything from requirements.lock into .venv
 	@[ -x .venv/bin/dvc ] || { echo "pip did not install into .venv: see 'pip config list' for what leads it elsewhere" >&2; exit 1; }
 	$(MADE_FROM) > .venv/installed
 
-quickstart: setup  ## Run a small grid of the real graph, offline, in quickstart/; DATASET=mnist on the real images
+quickstart: setup  ## Run a small grid of the real graph offline, in quickstart/; DATASET=mnist uses real images
 	python -m tools.quickstart $(DATASET)
 
 repro: setup  ## Run what has changed, as dvc repro does, on all cores; ARGS="--scheduler tcp://..." on a cluster
 	python -m tools.repro $(ARGS)
 
-publish: setup  ## Put the small results into .dvc/results, where git keeps them and 'dvc pull' finds them
+publish: setup  ## Copy the small results to .dvc/results, where git keeps them and 'dvc pull' finds them
 	python -m tools.publish
 
-plots: setup  ## Write dvc_plots/index.html, which needs no network; REV="main ..." draws revisions beside the workspace
+plots: setup  ## Write dvc_plots/index.html, which works offline; REV="main ..." draws revisions beside the workspace
 	python -m tools.plots $(REV)
 
-verify: setup  ## Prove that all results, here and in the cache, are what dvc.lock says
+verify: setup  ## Check that all results, here and in the cache, match dvc.lock
 	python -m tools.verify
 
-repair: setup  ## Bring back what verify finds damaged: from where it is whole, else by running its stage
+repair: setup  ## Restore what verify finds damaged, from an intact copy or else by rerunning its stage
 	python -m tools.repair
 
 prune: setup  ## List what earlier params left behind; YES=1 removes it
@@ -71,16 +71,16 @@ prune: setup  ## List what earlier params left behind; YES=1 removes it
 test: setup  ## Run all tests
 	pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-bench: setup  ## Measure speed into benchmarks/results.json, about five hours; PARTS="noise memory train graph study parallel workers gpu"
+bench: setup  ## Measure speed, about five hours, and write benchmarks/results.json; PARTS="noise memory train graph study parallel workers gpu"
 	python -m benchmarks $(PARTS)
 
 check: setup  ## Lint and check types
 	ruff check . && ruff format --check . && mypy
 
-lock:  ## Renew requirements.lock from pyproject.toml (needs uv)
+lock:  ## Update requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --quiet pyproject.toml -o requirements.lock
 
-audit:  ## Look up what requirements.lock pins in an advisory database (needs pip-audit)
+audit:  ## Check the pins of requirements.lock against an advisory database (needs pip-audit)
 	pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
 .PHONY: .venv audit bench help setup quickstart repro publish plots verify repair prune test check lock

@@ -1,4 +1,4 @@
-"""Run the benchmarks, or the parts that are named, and keep their results in ``benchmarks/results.json``."""
+"""Run all benchmarks, or the named parts, and write the results to ``benchmarks/results.json``."""
 
 import json
 import platform
@@ -30,7 +30,7 @@ PARTS: dict[str, Callable[[], Iterator[Results]]] = {
 
 
 def main(*parts: str) -> None:
-    """Run parts, all if none is named, one after the other, and print a table. Raises UserError for an unknown part."""
+    """Run the parts (all if none is named) one by one, and print a table. Raises UserError for an unknown part."""
     if unknown := set(parts) - PARTS.keys():
         raise UserError(f"found the parts {sorted(unknown)}, expected some of {list(PARTS)}")
     kept = earlier()

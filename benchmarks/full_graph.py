@@ -1,4 +1,4 @@
-"""The graph of params.yaml with stubs: what dvc itself takes to run all, to run nothing, and to run one more stage."""
+"""The graph of params.yaml with stubs: what dvc itself takes to run everything, nothing, or one more stage."""
 
 import atexit
 import tempfile
@@ -13,7 +13,7 @@ from tools import workspace
 
 @dataclass(frozen=True)
 class FullGraph:
-    """A workspace in which all stubs have run: that run, and then in turn runs with nothing and with little to do."""
+    """A workspace in which all stubs have run: that run, then alternating runs with nothing and with little to do."""
 
     folder: Path
     first: Run
@@ -23,10 +23,10 @@ class FullGraph:
 
 @cache
 def finished() -> FullGraph:
-    """Run all stubs, which takes some minutes, and then measure: once for all parts of the benchmark.
+    """Run all stubs, which takes some minutes, and then measure, once for all parts of the benchmark.
 
-    The little to do is what another number of images in a figure reruns: check and figures. The folder is deleted when
-    the benchmark ends; do not change it.
+    The runs with little to do change the number of images in a figure, which reruns check and figures. The folder is
+    deleted when the benchmark ends; do not change it.
     """
     temporary = tempfile.TemporaryDirectory()
     atexit.register(temporary.cleanup)
@@ -43,9 +43,9 @@ def finished() -> FullGraph:
 
 
 def results(graph: FullGraph) -> Results:
-    """Return what ``dvc repro`` takes for all stubs, with nothing to do and for one more stage, and dvc.lock's size.
+    """Return the cost of ``dvc repro`` for all stubs, with nothing to do and for one more stage, and dvc.lock's size.
 
-    CPU seconds are those of dvc and of the stubs it runs: other work on the machine hardly changes them.
+    CPU seconds are those of dvc and its stubs: other work on the machine hardly affects them.
     """
     stages = [stubs.cost_of_stage(*runs) for runs in zip(graph.changes, graph.noops, strict=True)]
     return {

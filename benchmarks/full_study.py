@@ -1,4 +1,4 @@
-"""The full study by ``make repro``: how much of it is not training, and what a change of params.yaml costs."""
+"""The full study with ``make repro``: how much of it is not training, and what a change of params.yaml costs."""
 
 import re
 import shutil
@@ -16,9 +16,9 @@ from tools import workspace
 from tools.planner import LOGS
 
 EPOCHS = 3
-# Of a training's log; the first epoch counts all that comes before it.
+# In a training's log. The first epoch is left out: its time includes all that comes before it.
 EPOCH = re.compile(r"^epoch (?!1/).*, ([\d.]+) s$", re.MULTILINE)
-# The time of a download is the network's. Summarize and figures need all runs, and take seconds.
+# A download's time depends on the network. Summarize and figures need all runs, and take seconds.
 NOT_TIMED = ("download", "summarize", "figures")
 SCORING = "evaluate"
 # One stage at a time, so that the seconds of all add up.
@@ -27,7 +27,7 @@ ENGINE = [*stubs.ENGINE, "--workers", "1"]
 
 @dataclass(frozen=True)
 class Reach:
-    """What runs after a change, counted by kind, and the planner's own seconds, stubs in place of all stages."""
+    """The stages that run after a change, counted by kind, and the planner's own seconds, measured with stubs."""
 
     stages: Counter[str]
     seconds: float
@@ -43,10 +43,10 @@ class Cost:
 
 
 def main() -> Iterator[Results]:
-    """Find which stages a change reaches, time one stage of each kind on the real data, and add up all at all epochs.
+    """Find which stages a change reruns, time one of each kind on the real data, and add up all stages and epochs.
 
-    Training is the epochs, each with the scores that it ends with and its checkpoint. All else is overhead: the scoring
-    of trained models, the planner, starting and setting up stages, reading.
+    Training is the epochs, each including its final scores and its checkpoint. All else is overhead: scoring trained
+    models, the planner, starting and setting up stages, reading.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "everything"
@@ -84,14 +84,14 @@ def possible_changes(params: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def reach(folder: Path) -> Reach:
-    """Return what a run in a workspace of stubs reaches."""
+    """Return which stages run in a workspace of stubs."""
     run = command(ENGINE, folder)
     params = workspace.read_params(folder / "params.yaml")
     return Reach(Counter(kind(name) for _, name in stubs.ended(run.lines)), run.seconds, params)
 
 
 def costs() -> Iterator[dict[str, Cost]]:
-    """Yield the cost of each kind of stage, by running one of each with few epochs, and then again."""
+    """Yield the cost of each kind of stage, by running one of each with few epochs, repeatedly."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace.create(folder, {})
@@ -103,7 +103,7 @@ def costs() -> Iterator[dict[str, Cost]]:
         for _ in range(REPETITIONS):
             run = command([*ENGINE, *one_of_each.values()], folder)
             yield {found: cost for found, cost in timed(run.lines, folder / LOGS) if found in one_of_each}
-            # Or what has run would come from the run cache, and a training would resume from its last epoch.
+            # Otherwise results would come from the run cache, and trainings would resume from their last epoch.
             for path in (".dvc/cache/runs", "checkpoints"):
                 shutil.rmtree(folder / path)
             (folder / "dvc.lock").unlink()
@@ -126,7 +126,7 @@ def kind(stage: str) -> str:
 
 
 def spent(reach: Reach, costs: dict[str, Cost]) -> dict[str, float]:
-    """Return the seconds of all stages that a change reaches, by what they are spent on."""
+    """Return the seconds of all stages that a change reruns, by what they are spent on."""
     seconds = {"training": 0.0, "scoring": 0.0, "planner": reach.seconds, "else": 0.0}
     for name, number in reach.stages.items():
         if name in costs:

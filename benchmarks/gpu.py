@@ -1,4 +1,4 @@
-"""Training on a GPU, in each precision, against the same training without it on the same machine."""
+"""Training on a GPU, in each precision, against the same training on the CPU of the same machine."""
 
 import sys
 import tempfile
@@ -12,7 +12,7 @@ from benchmarks.measure import REPETITIONS, Result, Results, command, ratios, re
 from benchmarks.training_speed import FLOAT32, Cost, Net
 from tools import workspace
 
-EPOCHS = 3  # the first is left out, the median of the others is that of an epoch
+EPOCHS = 3  # the first is left out; the time of an epoch is the median of the others
 # Prints the name of the first GPU, nothing if there is none.
 NAME = """
 import tensorflow as tf
@@ -30,7 +30,7 @@ class Round:
 
 
 def main() -> Iterator[Results]:
-    """Train each network by all ways in turn, with a seed of its own in each round."""
+    """Train each network in every way in turn, with a new seed in each round."""
     if not card():
         print("gpu is left out: TensorFlow finds none, see docs/clusters.md", flush=True)
         return
@@ -51,7 +51,7 @@ def card() -> str:
 
 
 def trained(folder: Path, net: Net, seed: int) -> Round:
-    """Train a network by all ways."""
+    """Train a network in every way."""
     training_speed.configure(folder, net, FLOAT32)
     round = Round(training_speed.ours(folder, net, seed), {})
     for case, precision in net.precisions.items():
@@ -74,5 +74,5 @@ def compared(case: str, rounds: list[Round]) -> Results:
 
 
 def other(costs: list[Cost]) -> Result:
-    """Return the seconds besides the epochs, with what the first epoch takes beyond another one."""
+    """Return the seconds outside the epochs, plus the extra time of the first epoch."""
     return result([cost.whole - EPOCHS * cost.epoch for cost in costs], "s")

@@ -1,4 +1,4 @@
-"""How the cost of running stages grows with the graph: that of params.yaml, and noise studies of more grid points."""
+"""How the cost of running stages grows with the graph: params.yaml's, and noise studies with more grid points."""
 
 import json
 import re
@@ -27,10 +27,10 @@ def main() -> Iterator[Results]:
 
 
 def grid(points: int) -> Results:
-    """Measure a grid with nothing to do, and then with one more seed to run, stubs in place of all stages.
+    """Measure a grid of stubs with nothing to do, and then with one more seed to run.
 
-    The costs are CPU seconds of dvc and of the stubs it runs: other work on the machine hardly changes them. Only seed
-    0 has run: to run all would take hours, so the others are copies of it.
+    The costs are CPU seconds of dvc and its stubs: other work on the machine hardly affects them. Only seed 0 has run:
+    running all would take hours, so the others are copies of it.
     """
     seeds = points // len(SCALES)
     with tempfile.TemporaryDirectory() as name:
@@ -52,7 +52,7 @@ def grid(points: int) -> Results:
 
 
 def engine(points: int) -> Results:
-    """Measure a grid that ``make repro`` runs from nothing, stubs in place of all stages: its CPU seconds a stage."""
+    """Measure a grid of stubs that ``make repro`` runs from scratch: its CPU seconds per stage."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stubs.create(folder, {**SMALL, "grid.seeds": list(range(points // len(SCALES)))})
@@ -62,7 +62,7 @@ def engine(points: int) -> Results:
 
 
 def copy(folder: Path, seeds: Iterable[int]) -> None:
-    """Give seeds the entries in dvc.lock, and the files, that seed 0 has."""
+    """Copy the files of seed 0, and its entries in dvc.lock, to other seeds."""
     yaml = YAML(typ="safe")
     yaml.default_flow_style = False
     lock = yaml.load(folder / "dvc.lock")

@@ -1,4 +1,4 @@
-"""Memory: 8.1 million images, as many as MNIST8M has, get noise and are trained on from disk; 60,000, from memory."""
+"""Memory of noise and training: 8.1 million images, as many as in MNIST8M, from disk, and 60,000 from memory."""
 
 import sys
 from collections.abc import Iterator
@@ -12,18 +12,17 @@ from tools import workspace
 
 IMAGES = {"60k": 60_000, "8m": 8_100_000}
 BLOCK = 60_000
-# Between the benchmark and the stage stands a small process: at first, a process counts the memory of the one that
-# starts it as its own.
+# A small process starts the stage: at first, a process counts the memory of its parent as its own.
 PEAK = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
-UNIT = 1 if sys.platform == "darwin" else 1024  # of what getrusage says, in bytes
+UNIT = 1 if sys.platform == "darwin" else 1024  # of getrusage's figure, in bytes
 
 
 def main() -> Iterator[Results]:
-    """Return the largest resident set of the stages ``noise`` and ``train``, of the MLP; takes 20 GB of disk."""
+    """Yield the largest resident set of the stages ``noise`` and ``train`` (of the MLP); takes 20 GB of disk."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BLOCK, *splits.IMAGE_SHAPE), np.uint8)
     labels = rng.integers(0, splits.CLASSES, BLOCK, np.uint8)

@@ -1,4 +1,4 @@
-"""What all benchmarks share: results with their spread, both sides of a ratio in turn, and a command's cost."""
+"""Shared by all benchmarks: results with their spread, ratios measured in turn, and the cost of a command."""
 
 import resource
 import statistics
@@ -14,7 +14,7 @@ from tools import git
 
 REPETITIONS = 5
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "-1"}  # hides GPUs from TensorFlow
-BFLOAT16 = "avx512_bf16"  # as the system names what a processor needs to compute in it
+BFLOAT16 = "avx512_bf16"  # Linux's name of the processor feature for it
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def in_turn(*works: Callable[[], float], n: int = REPETITIONS) -> list[list[float]]:
-    """Return the measurements of several works, each made n times, one after the other and then again."""
+    """Return n measurements of each work, made in alternation."""
     rounds = [[work() for work in works] for _ in range(n)]
     return [list(samples) for samples in zip(*rounds, strict=True)]
 
@@ -61,10 +61,10 @@ def ratios(one: Sequence[float], other: Sequence[float], unit: str = "ratio") ->
 
 @dataclass(frozen=True)
 class Run:
-    """A command that has run: its cost, and what it wrote, a line at a time with the second of each.
+    """A command that has run: its cost, and the lines that it wrote, each with the second when it came.
 
-    seconds: from its start to its end. cpu_seconds: user and system, of the command and of all processes that it and
-    they have waited for; other work on the machine hardly changes them.
+    seconds: from its start to its end. cpu_seconds: user and system time of the command and of all descendants that
+    were waited for; other work on the machine hardly affects it.
     """
 
     seconds: float
@@ -75,7 +75,7 @@ class Run:
 def command(arguments: Sequence[str], folder: Path, gpu: bool = False) -> Run:
     """Run a command in a folder and return its cost. Raises UserError if it fails.
 
-    gpu: whether it may use one. No two commands may run at a time: the CPU seconds are of all child processes.
+    gpu: whether it may use one. Only one command may run at a time: the CPU seconds are of all child processes.
     """
     began, used = time.perf_counter(), cpu_of_children()
     environment = git.environment() | ({} if gpu else CPU_ONLY)
@@ -104,5 +104,5 @@ def folder_on_disk() -> tempfile.TemporaryDirectory[str]:
 
 
 def cpu_info() -> str:
-    """Return what Linux reports of the processor, nothing elsewhere."""
+    """Return what Linux reports about the processor, nothing elsewhere."""
     return Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""

@@ -1,4 +1,4 @@
-"""Noise: images a second for each kind, against drawing the random numbers alone and writing the bytes alone."""
+"""Noise: images per second for each kind, against only drawing the random numbers and only writing the bytes."""
 
 import statistics
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from noisy_mnist.data import noise, splits
 
 IMAGES = 60_000
 SCALE = 0.5
-ROUNDS = 25  # of seconds each, which differ more than the long ones of other benchmarks
+ROUNDS = 25  # each takes seconds, and they vary more than the long rounds of other benchmarks
 
 
 def main() -> Iterator[Results]:
     """Measure each kind in turn with its limits; a share of 1 is as fast as the slower of drawing and writing.
 
-    Writing is what a run takes that does not wait for the disk.
+    Writing does not wait for the disk.
     """
     rng = np.random.default_rng(0)
     clean = rng.integers(0, 256, (IMAGES, *splits.IMAGE_SHAPE), np.uint8)
@@ -44,7 +44,7 @@ def main() -> Iterator[Results]:
 
 
 def drawing(draw: Callable[[np.random.Generator], object]) -> Callable[[], None]:
-    """Return what draws all numbers that IMAGES need, a tile at a time as noise does, and makes no images of them."""
+    """Return a function that only draws the numbers that IMAGES need, a tile at a time as noise does."""
 
     def work() -> None:
         for block in range(IMAGES // noise.BLOCK):
@@ -56,8 +56,8 @@ def drawing(draw: Callable[[np.random.Generator], object]) -> Callable[[], None]
 
 
 TILE = np.empty((noise.TILE, *splits.IMAGE_SHAPE), np.float32)
-# What draws the random numbers of each kind, and those of salt and pepper in another way: it takes the words of
-# `integers` straight from the bit generator, which is faster.
+# How the random numbers of each kind are drawn. Salt and pepper takes the words of `integers` straight from the bit
+# generator, which is faster; both ways are measured.
 DRAWS: dict[str, dict[str, Callable[[], None]]] = {
     "gaussian": {"drawing": drawing(lambda rng: rng.standard_normal(dtype=np.float32, out=TILE))},
     "salt_and_pepper": {

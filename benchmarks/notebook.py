@@ -1,4 +1,4 @@
-"""The plain Keras training that a notebook has, as the other side of the comparison: nothing here is tuned."""
+"""Plain Keras training as in a notebook, for comparison: nothing here is tuned."""
 
 import json
 import sys

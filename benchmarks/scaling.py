@@ -1,4 +1,4 @@
-"""Many workers: the real graph, tiny, by ``dvc repro`` and on 2 of them; and with trainings that sleep, on 1 to 16."""
+"""Many workers: a tiny real graph with ``dvc repro`` and on 2 workers; one with sleeping trainings on 1 to 16."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,22 +10,22 @@ from benchmarks import stubs
 from benchmarks.measure import REPETITIONS, Results, command, in_turn, ratios, result
 from tools import quickstart, workspace
 
-SLEEP = 240  # seconds of each training: somewhat less than one of the study takes on average, two at a time
+SLEEP = 240  # seconds of each training: slightly less than the study's average when two run at a time
 WORKERS = (1, 2, 4, 8, 16)
 REPEATED = (2, 16)  # the others are measured once: each takes more than SLEEP
 
 
 def two() -> Iterator[Results]:
-    """Return the speed-up on two workers against ``dvc repro``."""
+    """Yield the speed-up of two workers over ``dvc repro``."""
     alone, both = in_turn(partial(real, [*stubs.DVC, "repro"]), partial(real, parallel(2)))
     yield {"parallel.repro_seconds": result(alone, "s"), "parallel.speedup_2": ratios(alone, both)}
 
 
 def many() -> Iterator[Results]:
-    """Return the efficiency of each number of workers, which share this machine's cores.
+    """Yield the efficiency of each number of workers, which share this machine's cores.
 
-    That is weak scaling: there are as many trainings as workers, so the ideal makespan is that of one, all else taking
-    no time. The efficiency is the ideal makespan as a share of the measured one.
+    This is weak scaling: there are as many trainings as workers, so the ideal makespan is that of one training, if all
+    else took no time. The efficiency is the ideal makespan as a share of the measured one.
     """
     for workers in WORKERS:
         times = [asleep(workers) for _ in range(REPETITIONS if workers in REPEATED else 1)]
@@ -38,7 +38,7 @@ def parallel(workers: int) -> list[str]:
 
 
 def real(arguments: Sequence[str]) -> float:
-    """Return the seconds of the quickstart's study at two scales, none of which has run."""
+    """Return the seconds of the quickstart's study at two scales, from scratch."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workspace.create(folder, {**quickstart.CHANGES, "grid.scales": [0, 1]})
@@ -46,7 +46,7 @@ def real(arguments: Sequence[str]) -> float:
 
 
 def asleep(workers: int) -> float:
-    """Return the seconds of the study's graph, with trainings that sleep."""
+    """Return the seconds of the study's graph with trainings that sleep."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stubs.create(folder, grid(workers), training=SLEEP)

@@ -12,9 +12,9 @@ from tools import workspace
 
 DVC = [sys.executable, "-m", "dvc"]
 ENGINE = [sys.executable, "-m", "tools.repro"]
-# Changes of params.yaml that leave one model, whatever the scales are: they always hold 0.
+# Changes to params.yaml that leave one model. They fit any scales, which always include 0.
 ONE_MODEL = {"grid.models": ["mlp"], "denoise.classifier": "mlp", "figures.scale": 0}
-# It writes its outputs, files and folders, each time with new bytes, in some hundredths of a second.
+# Writes its outputs, files and folders, with new bytes each time, in a few hundredths of a second.
 STUB = """#!/bin/sh
 bytes() { od -An -N8 -tx1 /dev/urandom; }
 for path in "$@"; do
@@ -28,9 +28,9 @@ done
 
 
 def create(folder: Path, changes: dict[str, Any], training: float = 0) -> None:
-    """Make a workspace whose stages keep their dependencies, params and outputs, but only write the latter.
+    """Create a workspace whose stages keep their dependencies, params and outputs, but only write dummy outputs.
 
-    training: seconds that each stage ``train`` sleeps before that.
+    training: seconds that each stage ``train`` sleeps first.
     """
     workspace.create(folder, changes)
     stub = folder / "stub.sh"
@@ -47,7 +47,7 @@ def create(folder: Path, changes: dict[str, Any], training: float = 0) -> None:
 
 
 def outputs(stage: dict[str, Any]) -> list[str]:
-    """Return the paths of all outputs of a stage in dvc.yaml, those of metrics too.
+    """Return the paths of all outputs of a stage in dvc.yaml, including metrics.
 
     Each is listed as a path, or as a mapping from the path to its options.
     """

@@ -1,4 +1,4 @@
-"""Training on a CPU: a stage against plain Keras, whole process and by epoch, and how near each comes to its limit."""
+"""Training on a CPU: a stage against plain Keras, per process and per epoch, and how close each is to its limit."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ from tools import workspace
 
 SCALE = "0.5"
 FLOAT32 = "float32"
-SIZE, REPEATS = 2048, 20  # of the matrices whose product is the limit
+SIZE, REPEATS = 2048, 20  # of the matrices whose product gives the limit
 PEAK = f"""
 import sys, time, tensorflow as tf
 a = tf.cast(tf.random.normal(({SIZE}, {SIZE})), sys.argv[1])
@@ -36,9 +36,9 @@ print(2 * {SIZE}**3 * {REPEATS} / (time.perf_counter() - began) / 1e9)
 
 @dataclass(frozen=True)
 class Net:
-    """A network, by the name it has in the notebook and in ``models``, and how it is trained here.
+    """A network, by its name in the notebook and in ``models``, and how it is trained here.
 
-    threads: of one operation, as many as make one training fastest; plain Keras takes all cores. precisions: by the
+    threads: per operation, the number that makes one training fastest; plain Keras takes all cores. precisions: by the
     name of the comparison.
     """
 
@@ -48,8 +48,8 @@ class Net:
     precisions: dict[str, str]
 
 
-# Three epochs of a ConvNet already take two minutes; the first is left out of the time of an epoch. A second thread
-# does not make the MLP faster: operations that do not need each other's results run side by side anyway.
+# Three epochs of a ConvNet already take two minutes. The first is left out of the time of an epoch. A second thread
+# does not make the MLP faster: independent operations run in parallel anyway.
 NETS = [
     Net("mlp", 20, 1, {"mlp": FLOAT32}),
     Net("cnn", 3, cpu_count(), {"cnn_float32": FLOAT32, "cnn_bfloat16": "mixed_bfloat16"}),
@@ -67,7 +67,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Round:
-    """The same network trained as a notebook does and, in each precision, as here after the limit is measured."""
+    """The same network trained as in a notebook and, in each precision, as here, right after measuring the limit."""
 
     plain: Cost
     limits: dict[str, float]  # GFLOP/s
@@ -75,7 +75,7 @@ class Round:
 
 
 def main() -> Iterator[Results]:
-    """Train each network by all ways in turn, with a seed of its own in each round."""
+    """Train each network in every way in turn, with a new seed in each round."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
@@ -93,19 +93,19 @@ def main() -> Iterator[Results]:
 
 
 def prepare(folder: Path) -> None:
-    """Make a workspace with a noisy copy to train on."""
+    """Create a workspace with a noisy copy to train on."""
     workspace.create(folder, {})
     command([*stubs.DVC, "repro", f"noise@{SCALE}"], folder)
 
 
 def configure(folder: Path, net: Net, precision: str) -> None:
-    """Set in a workspace's params how ``ours`` trains."""
+    """Set how ``ours`` trains, in the params of a workspace."""
     settings = {f"models.{net.name}.epochs": net.epochs, "compute.threads": net.threads, "train.precision": precision}
     workspace.change_params(folder / "params.yaml", settings)
 
 
 def trained(folder: Path, net: Net, precisions: dict[str, str], seed: int) -> Round:
-    """Train a network by all ways."""
+    """Train a network in every way."""
     round = Round(plain(folder, net, seed), {}, {})
     for case, precision in precisions.items():
         configure(folder, net, precision)
@@ -130,14 +130,14 @@ def compared(net: str, case: str, precision: str, work: float, rounds: list[Roun
         f"train.{limited}.limit": result(limits, "GFLOP / s"),
         f"train.{limited}.share_of_limit": ratios([work / cost.epoch for cost in ours], limits, "share"),
     }
-    if precision == FLOAT32:  # as plain Keras computes
+    if precision == FLOAT32:  # the precision of plain Keras
         share = ratios([work / cost.epoch for cost in plain], limits, "share")
         results[f"train.{limited}.plain_share_of_limit"] = share
     return results
 
 
 def accuracy_gain(ours: list[Cost], others: list[Cost]) -> Result:
-    """Return by how much one way of training is more accurate on validation images than another, round by round."""
+    """Return the gain in validation accuracy of one way of training over another, paired by round."""
     return result([100 * (mine.accuracy - other.accuracy) for mine, other in zip(ours, others, strict=True)], "points")
 
 
@@ -147,7 +147,7 @@ def peak(folder: Path, dtype: str) -> float:
 
 
 def plain(folder: Path, net: Net, seed: int) -> Cost:
-    """Train as a notebook does."""
+    """Train as in a notebook."""
     script = Path(__file__).with_name("notebook.py")
     arguments = [sys.executable, str(script), net.name, f"data/noisy/{SCALE}", str(net.epochs), str(seed)]
     run = command(arguments, folder)
@@ -156,9 +156,9 @@ def plain(folder: Path, net: Net, seed: int) -> Cost:
 
 
 def ours(folder: Path, net: Net, seed: int, gpu: bool = False) -> Cost:
-    """Run the stage.
+    """Run the stage ``train``.
 
-    gpu: whether on one.
+    gpu: whether to use one.
     """
     (folder / f"checkpoints/history/{net.name}/{SCALE}-{seed}.npz").unlink(missing_ok=True)
     run = command([sys.executable, "-m", "stages.train", net.name, SCALE, str(seed)], folder, gpu)
@@ -169,15 +169,15 @@ def ours(folder: Path, net: Net, seed: int, gpu: bool = False) -> Cost:
 
 
 def epoch_seconds(ends: list[float]) -> float:
-    """Return the median time of an epoch, from the second on, given when each has ended."""
+    """Return the median time of an epoch, from the second on. ends: when each epoch ended."""
     return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 
 def gflop(net: Net, folder: Path) -> float:
-    """Return the GFLOP of the matrix products of one epoch: training, and the scoring of validation images.
+    """Return the GFLOP of the matrix products of one epoch: training, and scoring the validation images.
 
-    A product costs 2 FLOP per multiply-add, forward, and twice that backward; the first layer needs no gradient of its
-    input. Ours also scores the training images of the curve, which is counted for neither.
+    A forward product costs 2 FLOP per multiply-add, a backward one twice that. The first layer needs no gradient of its
+    input. Ours also scores training images for the curve, which is counted for neither.
     """
     section = workspace.read_params(folder / "params.yaml")["models"][net.name]
     side, depth, first, forward, backward = splits.IMAGE_SHAPE[0], 1, True, 0.0, 0.0

@@ -390,7 +390,7 @@ def test_without_the_cache_nothing_needs_to_run(tiny: Path) -> None:
     before = snapshot(tiny)
     shutil.rmtree(tiny / ".dvc/cache/files")
     output = tool(tiny, "verify", status=1)
-    assert "'make repair' brings back without running anything" in output
+    assert "'make repair' brings back, without running anything" in output
     assert "make repro" not in output
     assert not ran(tool(tiny, "repair"))
     lost = before.keys() - snapshot(tiny).keys()

@@ -1,1 +1,1 @@
-"""What the make targets run beside DVC itself: no stage of the graph, and nothing that a stage imports."""
+"""The commands behind the make targets. They are not stages, and no stage imports them."""

@@ -1,4 +1,4 @@
-"""DVC's cache: where it keeps an object, whether that is whole, and putting a result there."""
+"""DVC's cache: paths of objects, checks that they are intact, and storing results."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,30 +11,30 @@ from tools import digests
 
 
 def path_in(store: Any, md5: str) -> Path:
-    """Return where a cache or a remote of DVC keeps the object with a digest."""
+    """Return the path of the object with a digest in a DVC cache or remote."""
     return Path(store.oid_to_path(md5))
 
 
 def object_path(repo: Repo, md5: str) -> Path:
-    """Return where the cache of a repository keeps the object with a digest."""
+    """Return the path of the object with a digest in the cache of a repository."""
     return path_in(repo.cache.local, md5)
 
 
 def holds(repo: Repo, md5: str) -> bool:
-    """Return whether the cache has the object with a digest, and the object has that digest."""
+    """Return whether the cache has an intact object with a digest."""
     return is_whole(object_path(repo, md5), md5)
 
 
 def is_whole(path: Path, md5: str) -> bool:
-    """Return whether a file of a cache or remote is the object with a digest."""
+    """Return whether a file of a cache or remote has the digest that it should have."""
     return digests.of_file(path) == md5.removesuffix(digests.FOLDER)
 
 
 def remove_dead_links(repo: Repo, outputs: Iterable[Path]) -> None:
-    """Remove links to objects that the cache has lost, so that DVC, which stumbles over them, finds a missing file.
+    """Remove links to objects that the cache has lost: DVC fails on dead links, but not on missing files.
 
-    As after 'dvc gc' in another project that shares the cache. Raises UserError if all of the cache is gone: it may be
-    on a disk that is not mounted.
+    The cause may be 'dvc gc' in another project that shares the cache. Raises UserError if the whole cache is gone: its
+    disk may not be mounted.
     """
     paths = (path for output in outputs for path in (output, *output.rglob("*")))
     dead = [path for path in paths if path.is_symlink() and not path.exists()]
@@ -49,10 +49,10 @@ def remove_dead_links(repo: Repo, outputs: Iterable[Path]) -> None:
 
 
 def store(repo: Repo, path: Path) -> None:
-    """Put a file or folder of the workspace into the cache, as far as the cache lacks it, with the rights DVC gives.
+    """Copy a file or folder of the workspace to the cache, where the cache lacks it, with DVC's file permissions.
 
-    ``dvc commit`` would do it too, but also note in dvc.lock whatever the dependencies are at that moment. Raises
-    UserError if the cache cannot be written to.
+    ``dvc commit`` would also record the current dependencies in dvc.lock. Raises UserError if the cache cannot be
+    written to.
     """
     contents = digests.contents(repo, path)
     try:

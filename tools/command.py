@@ -1,4 +1,4 @@
-"""What all these commands share: how their main function is run, and how they run another program."""
+"""Shared by all commands: running their main function, and running other programs."""
 
 import inspect
 import io
@@ -15,7 +15,7 @@ from noisy_mnist.core.errors import UserError
 def run(main: Callable[..., int | None]) -> None:
     """Run ``main`` with the command-line arguments and exit with the status that it returns.
 
-    A UserError, and what the operating system refuses, becomes a message without a traceback and exit status 1.
+    A UserError or OSError becomes a message without a traceback and exit status 1.
     """
     _settle_in()
     arguments = sys.argv[1:]
@@ -32,18 +32,18 @@ def run(main: Callable[..., int | None]) -> None:
 
 
 def _settle_in() -> None:
-    """Let this process, and those that it starts, run in a terminal without UTF-8 and as a user without a name."""
-    if isinstance(sys.__stdout__, io.TextIOWrapper):  # sys.stdout is that, or what DVC has wrapped it in
-        sys.__stdout__.reconfigure(errors="replace")  # such as ± in ASCII; stderr escapes by itself what it cannot show
+    """Support terminals without UTF-8 and users without a name, in this process and those that it starts."""
+    if isinstance(sys.__stdout__, io.TextIOWrapper):  # sys.stdout is that, or DVC's wrapper of it
+        sys.__stdout__.reconfigure(errors="replace")  # such as ± in ASCII; stderr escapes such characters itself
     try:
         pwd.getpwuid(os.getuid())
-    except KeyError:  # as in a container that is started with a foreign user id: DVC asks for name and home folder
+    except KeyError:  # as in a container with an unknown user id: DVC needs a name and a home folder
         os.environ.setdefault("USER", str(os.getuid()))
         os.environ.setdefault("HOME", "/")  # as Docker sets it
 
 
 def call(command: Sequence[str], **options: object) -> bytes:
-    """Run a program, return what it wrote to stdout if that is a pipe.
+    """Run a program and return its stdout if that is a pipe.
 
     Raises UserError if it fails, KeyboardInterrupt if it fails after Ctrl-C.
     """
@@ -53,10 +53,10 @@ def call(command: Sequence[str], **options: object) -> bytes:
             try:
                 written, _ = process.communicate()
                 break
-            except KeyboardInterrupt:  # the program has got Ctrl-C too, and may need a moment to end well
+            except KeyboardInterrupt:  # the program gets Ctrl-C too, and may need a moment to exit cleanly
                 interrupted = True
     if process.returncode and interrupted:
         raise KeyboardInterrupt
     if process.returncode:
-        raise UserError(f"'{' '.join(command)}' ended with status {process.returncode}; its message stands above")
+        raise UserError(f"'{' '.join(command)}' ended with status {process.returncode}; see its message above")
     return bytes(written or b"")

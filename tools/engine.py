@@ -1,4 +1,4 @@
-"""Run the stages that have changed side by side, each when all that it depends on has run."""
+"""Run the changed stages in parallel, each once all its dependencies have run."""
 
 import os
 import re
@@ -19,18 +19,18 @@ from noisy_mnist.core.errors import UserError
 from tools.planner import BusyError, Planner
 from tools.worker import Command, Ending
 
-# What a stage says when it is already running: such as one that outlived the worker that started it.
+# The message of a stage that is already running, for example because it outlived its worker.
 TWIN = re.compile(r"another run of this stage is in progress")
-# Between two looks at what is in the way, at workers that have come, and at dvc.lock to be written.
+# The interval between checks for blocked stages, new workers and a due write of dvc.lock.
 SECONDS_BETWEEN_LOOKS = 1
-PATIENCE = 2  # Ctrl-C that are passed on to the stages
-LOST = "the scheduler has ended, or lost sight of this run. What has run is kept: start it and the run again"
-# What DVC and the operating system raise for one stage that cannot be prepared or recorded.
+PATIENCE = 2  # number of Ctrl-C that are passed on to the stages
+LOST = "the scheduler has ended or lost this run. Finished stages are kept: start the scheduler and the run again"
+# Raised by DVC and the operating system if a stage cannot be prepared or recorded.
 ERRORS = (DvcException, UserError, OSError, sqlite3.Error)
 
 
 class Pool(Protocol):
-    """What runs commands side by side."""
+    """Runs commands in parallel."""
 
     def capacity(self) -> int:
         """Return how many commands can run at once, at least 1."""
@@ -39,16 +39,16 @@ class Pool(Protocol):
         """Start a command."""
 
     def interrupt(self, run: str) -> None:
-        """Tell all commands of a run to end, as Ctrl-C does."""
+        """Interrupt all commands of a run, as Ctrl-C does."""
 
 
 @dataclass
 class Outcome:
-    """What has become of the stages."""
+    """The outcome of a run."""
 
     ran: set[str] = field(default_factory=set)
-    failed: dict[str, str] = field(default_factory=dict)  # why, by stage
-    left_out: set[str] = field(default_factory=set)  # those that depend on failed ones
+    failed: dict[str, str] = field(default_factory=dict)  # reason by stage
+    left_out: set[str] = field(default_factory=set)  # stages that depend on failed ones
     interrupted: bool = False
 
 
@@ -58,11 +58,11 @@ class Engine:
     def __init__(self, planner: Planner, pool: Pool, threads: int, show: Callable[[str], None]) -> None:
         """Find what has changed.
 
-        threads: of one numerical operation. show: called with a line for each stage that has ended or waits.
+        threads: per numerical operation. show: called with a line for each stage that has ended or is waiting.
         """
         self.planner, self.pool, self.threads, self.show = planner, pool, threads, show
         self.outcome = Outcome()
-        # Those that DVC would run now; to them come all that depend on one that has run, to be looked at again.
+        # Stages that DVC would run now. When a stage has run, those that depend on it are added, to be checked again.
         self.to_run = {name for name in planner.after if self._may_have_changed(name)}
         self._order = TopologicalSorter(planner.after)
         self._ready = deque[str]()
@@ -72,9 +72,9 @@ class Engine:
         self._told, self._presses = False, 0
 
     def run(self) -> Outcome:
-        """Run all, and return what has become of them.
+        """Run all changed stages and return the outcome.
 
-        After Ctrl-C what is running is told to end, and what has ended well is kept.
+        After Ctrl-C, running stages are interrupted, and those that still succeed are kept.
         """
         self._order.prepare()
         with self._ctrl_c_noted():
@@ -87,7 +87,7 @@ class Engine:
         return self.outcome
 
     def _step(self) -> None:
-        """Start what can be started, and take note of what has ended."""
+        """Start the stages that are ready, and handle those that have ended."""
         self._queue()
         while self._ready and len(self._running) < self.pool.capacity() and not self.outcome.interrupted:
             self._start(self._ready.popleft())
@@ -95,11 +95,11 @@ class Engine:
             self._look()
         try:
             self.planner.write_now_and_then()
-        except UserError as error:  # a full disk, perhaps: it is tried again, at the end too
+        except UserError as error:  # a full disk, perhaps: the write is retried later, and at the end
             self.show(str(error))
 
     def _give_up(self) -> None:
-        """Tell what is running to end, wait for it, and record what has ended well."""
+        """Interrupt the running stages, wait for them, and record those that succeeded."""
         self.outcome.interrupted = True
         with suppress(Exception):  # the first error is the one to show
             self.pool.interrupt(self.planner.run)
@@ -108,14 +108,14 @@ class Engine:
                     self._record(name, "ended")
 
     def _may_have_changed(self, name: str) -> bool:
-        """Return whether DVC would run a stage, also where that cannot be told yet."""
+        """Return whether DVC would run a stage; True if that is not known yet."""
         try:
             return self.planner.changed(name)
         except BusyError:
             return True
 
     def _stop(self) -> bool:
-        """Tell what is running to end, once for each Ctrl-C; return whether any is."""
+        """Interrupt the running stages, once for each Ctrl-C; return whether there are any."""
         if self._running and not self._told:
             self.show(f"interrupted: waiting for {len(self._running)} running stages to end")
             self._told = True
@@ -123,7 +123,7 @@ class Engine:
         return bool(self._running)
 
     def _queue(self) -> None:
-        """Sort out the stages whose dependencies have run."""
+        """Queue the stages whose dependencies have run, except unchanged ones and those that a failure blocks."""
         while names := self._order.get_ready():
             for name in names:
                 if self.planner.after[name] & (self.outcome.failed.keys() | self.outcome.left_out):
@@ -134,7 +134,7 @@ class Engine:
                 self._done(name)
 
     def _start(self, name: str) -> None:
-        """Start a stage, unless DVC finds that it need not run, or its outputs in the run cache."""
+        """Start a stage, unless it has not changed or its outputs are in the run cache."""
         try:
             if not self.planner.changed(name):
                 self._done(name)
@@ -149,7 +149,7 @@ class Engine:
             self._fail(name, str(error))
 
     def _look(self) -> None:
-        """Wait for stages to end, but not for long."""
+        """Wait briefly for stages to end. If none does, retry those that wait for another process."""
         if self._running:
             ended = wait(self._running, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).done
         else:
@@ -162,13 +162,13 @@ class Engine:
             self._waiting.clear()
 
     def _end(self, name: str, future: Future[Ending]) -> None:
-        """Take note of how a command has ended."""
+        """Handle the end of a command."""
         try:
             ending = future.result()
         except CancelledError:
             raise UserError(LOST) from None
-        except Exception as error:  # Dask raises several kinds, among others for a command whose workers have died
-            problem = f"Dask gave it up ({type(error).__name__}: {error})"
+        except Exception as error:  # Dask raises several types, for example if a command's workers have died
+            problem = f"Dask gave up on it ({type(error).__name__}: {error})"
             ending = Ending(1, 0, f"{problem}: start scheduler and workers in the project's folder")
         for warning in ending.warnings:
             self.show(f"{name}: {warning}")
@@ -183,7 +183,7 @@ class Engine:
             self._fail(name, f"ended with status {ending.status}. Its log is {log}, which ends with\n{ending.last}")
 
     def _record(self, name: str, how: str) -> None:
-        """Let DVC record a stage whose outputs are here."""
+        """Let DVC record a stage whose outputs exist."""
         try:
             self.planner.record(name)
         except ERRORS as error:
@@ -194,19 +194,19 @@ class Engine:
         self._done(name, how)
 
     def _fail(self, name: str, why: str) -> None:
-        """Take note of a stage that has failed."""
+        """Note that a stage has failed."""
         self.outcome.failed[name] = why
         self._done(name, "FAILED")
 
     def _wait(self, name: str, why: str) -> None:
-        """Try a stage again later, and say once what is in the way: a person may have to end it."""
+        """Retry a stage later, and print once what blocks it: the user may have to end that."""
         if name not in self._known_to_wait:
             self.show(f"{name} waits for another process: {why}")
         self._known_to_wait.add(name)
         self._waiting.add(name)
 
     def _done(self, name: str, how: str = "") -> None:
-        """Let the stages that depend on this one come, and say how it went if it ran."""
+        """Release the stages that depend on this one, and print how it ended if it ran."""
         self._order.done(name)
         self.to_run.discard(name)
         self.ended += 1
@@ -216,9 +216,9 @@ class Engine:
 
     @contextmanager
     def _ctrl_c_noted(self) -> Iterator[None]:
-        """Note Ctrl-C instead of raising an error wherever it comes: what DVC writes is not cut short.
+        """Note Ctrl-C instead of raising KeyboardInterrupt, which could cut short what DVC writes.
 
-        A second one is passed on too, as a stage may have swallowed the first; a third one ends this process at once.
+        A second one is passed on too, as a stage may have swallowed the first. A third ends this process at once.
         """
 
         def note(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Outputs that are not as dvc.lock says, in the workspace or in DVC's cache."""
+"""Outputs that differ from dvc.lock, in the workspace or in DVC's cache."""
 
 import json
 from collections.abc import Iterator
@@ -13,13 +13,14 @@ from dvc.repo import Repo
 from tools import cache, digests, git
 from tools.repository import stages
 
-# foreign: a file in an output that is not part of it. version: other bytes, which the cache has beside the right ones.
+# foreign: a file in an output folder that is not part of the output. version: other bytes than dvc.lock says; the
+# cache has both these and the right ones.
 Problem = Literal["missing", "damaged", "foreign", "version"]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A file of an output, in the workspace or as an object in the cache, that is not as dvc.lock says."""
+    """A file of an output that differs from dvc.lock, in the workspace or as an object in the cache."""
 
     stage: str
     output: str
@@ -36,10 +37,10 @@ class Fault:
 
 
 def find_faults(repo: Repo) -> list[Fault]:
-    """Return what is missing or has other bytes than dvc.lock says, in the order of the graph.
+    """Return what is missing or differs from dvc.lock, in the order of the graph.
 
     Every file is read: neither its date nor DVC's own records of it are trusted. Stages without an entry in dvc.lock
-    have promised nothing.
+    are skipped.
     """
     outputs = [(stage.name, out) for stage in stages(repo) for out in stage.outs if out.hash_info]
     with ThreadPoolExecutor() as pool:
@@ -62,9 +63,9 @@ def _of_output(repo: Repo, stage: str, out: Output) -> list[Fault]:
 
 
 def promised_files(repo: Repo, out: Output) -> dict[str, str] | None:
-    """Return the digest of each file of an output by its path below it, that of a file under "".
+    """Return the digest of each file of an output by its path in the output; for a file, its digest under "".
 
-    None if the list of a folder's files is lost: of a folder that is in no cache, git alone may have one.
+    None if a folder's file list is lost. For a folder that is in no cache, only git may have the list.
     """
     promised = out.hash_info.value
     if not promised.endswith(digests.FOLDER):
@@ -78,16 +79,16 @@ def promised_files(repo: Repo, out: Output) -> dict[str, str] | None:
 
 
 def _objects(out: Output, files: dict[str, str] | None) -> list[str]:
-    """Return the digests of the objects that the cache should hold of an output, as far as they are known."""
+    """Return the digests of the objects that the cache should hold for an output, as far as they are known."""
     return list(dict.fromkeys([out.hash_info.value, *(files or {}).values()]))
 
 
 def _differences(
     repo: Repo, out: Output, files: dict[str, str] | None, recoverable: bool
 ) -> Iterator[tuple[str, Problem]]:
-    """Yield what is wrong with an output in the workspace, by path below it; "" is the output itself.
+    """Yield what is wrong with an output in the workspace, by path in the output; "" is the output itself.
 
-    recoverable: the cache has all of what is promised.
+    recoverable: whether the cache has the whole output.
     """
     path, promised = Path(out.def_path), out.hash_info.value
 

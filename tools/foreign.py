@@ -1,4 +1,4 @@
-"""Files in the folders of results and of code that are part of neither: found, and moved away instead of deleted."""
+"""Find files in result and code folders that belong to neither, and move them away instead of deleting them."""
 
 import os
 import shutil
@@ -13,15 +13,15 @@ from tools import digests, git
 from tools.faults import promised_files
 from tools.repository import stages
 
-# Where what may exist nowhere else is moved to.
+# Files that may exist nowhere else are moved here.
 ASIDE = Path(".dvc/tmp/aside")
 
 
 def leftovers(repo: Repo) -> Iterator[Path]:
-    """Yield what no output of the graph holds, in the folders of outputs, and checkpoints of runs not in the graph.
+    """Yield paths in the output folders that are part of no output, and checkpoints of runs not in the graph.
 
-    ``data`` and ``models`` belong to the graph alone. In ``metrics`` and ``plots``, which are in git, only the
-    temporary files of a killed stage are leftovers. What ``.dvcignore`` names is none.
+    Only the graph writes to ``data`` and ``models``. In ``metrics`` and ``plots``, which are in git, only the temporary
+    files of a killed stage are leftovers. Files that ``.dvcignore`` names are not.
     """
     outputs = {Path(out.def_path) for stage in repo.index.stages for out in stage.outs}  # of 'dvc add' too
     for top in sorted({Path(out.def_path).parts[0] for stage in stages(repo) for out in stage.outs}):
@@ -60,7 +60,7 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def in_code(repo: Repo) -> list[Path]:
-    """Return the files of code that stages depend on, in their folders too, but that git does not know."""
+    """Return the code files that stages depend on, directly or through a folder, but that git does not track."""
     deps = sorted({Path(dep.def_path) for stage in stages(repo) for dep in stage.deps})
     outputs = {Path(out.def_path).parts[0] for stage in repo.index.stages for out in stage.outs}
     code = [path for path in deps if path.parts[0] not in outputs and path.exists()]
@@ -70,9 +70,9 @@ def in_code(repo: Repo) -> list[Path]:
 
 
 def in_outputs(repo: Repo, stage: PipelineStage) -> list[Path]:
-    """Return what would be lost with the folders of a stage's last outputs: files that are not part of these.
+    """Return the files in a stage's output folders that are not part of its last outputs: DVC would delete them.
 
-    Where nothing tells any more what was part of a folder, return the folder itself, unless it is as dvc.lock says.
+    If a folder's file list is lost, return the folder itself, unless it matches dvc.lock.
     """
     found = []
     for out in stage.outs:

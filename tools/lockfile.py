@@ -1,4 +1,4 @@
-"""dvc.lock: its entries, a change of some of them, and the entry that DVC would write for a stage."""
+"""dvc.lock: reading and changing its entries, and the entry that DVC would write for a stage."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from tools import digests
 
 LOCK_FILE = Path("dvc.lock")
 
-# The parts of an entry that say what was run; the rest, "outs", says what came of it.
+# The parts of an entry that say what was run; the rest, "outs", is the result.
 WHAT_RAN = ("cmd", "params", "deps")
 
 Entry = dict[str, Any]
@@ -30,7 +30,7 @@ def holds_markers(path: Path) -> bool:
 
 
 def readable(path: Path) -> bool:
-    """Return whether a lock file is one that DVC can read; one that is missing is an empty one."""
+    """Return whether DVC can read a lock file; a missing one counts as empty."""
     try:
         if path.exists():
             COMPILED_LOCKFILE_SCHEMA(load_yaml(path))
@@ -40,7 +40,7 @@ def readable(path: Path) -> bool:
 
 
 def parse(text: bytes) -> dict[str, Entry]:
-    """Return the entries of a lock file by stage. Raises UserError if it is no YAML mapping."""
+    """Return the entries of a lock file by stage. Raises UserError if it is not a YAML mapping."""
     try:
         data = YAML(typ="safe").load(text) or {}
         found = dict(data.get("stages") or {})
@@ -52,14 +52,14 @@ def parse(text: bytes) -> dict[str, Entry]:
 
 
 def entries() -> dict[str, Entry]:
-    """Return the entries of dvc.lock by stage. Raises UserError if it is no YAML mapping."""
+    """Return the entries of dvc.lock by stage. Raises UserError if it is not a YAML mapping."""
     return parse(LOCK_FILE.read_bytes()) if LOCK_FILE.exists() else {}
 
 
 def change(replaced: Mapping[str, Entry], removed: Iterable[str] = ()) -> None:
-    """Replace and remove entries of dvc.lock; the others are written as DVC had written them.
+    """Replace and remove entries of dvc.lock; the others stay as DVC wrote them.
 
-    Hold DVC's lock for it.
+    The caller must hold DVC's lock.
     """
     lock: dict[str, Any] = load_yaml(LOCK_FILE) if LOCK_FILE.exists() else {}
     entries = (lock := lock or {}).setdefault("stages", {})
@@ -70,7 +70,7 @@ def change(replaced: Mapping[str, Entry], removed: Iterable[str] = ()) -> None:
 
 
 def write(lock: Mapping[str, Any]) -> None:
-    """Write dvc.lock in the form of DVC. Hold DVC's lock for it."""
+    """Write dvc.lock in DVC's format. The caller must hold DVC's lock."""
     with files.replacing(LOCK_FILE) as path:
         dump_yaml(path, {"schema": "2.0", **lock})
 
@@ -81,9 +81,9 @@ def same_run(one: Entry, other: Entry) -> bool:
 
 
 def current_entry(stage: PipelineStage, describe: Callable[[str], Entry] | None = None) -> Entry:
-    """Return the entry that DVC would write for a stage if its outputs were what stands in the workspace.
+    """Return the entry that DVC would write for a stage, with its outputs as they are in the workspace.
 
-    describe: as the function of this module does for a path, from what is known already.
+    describe: called for each path instead of ``description``, to reuse what is already known.
     """
     entry: Entry = {"cmd": stage.cmd}
     for dep in stage.deps:
@@ -97,7 +97,7 @@ def current_entry(stage: PipelineStage, describe: Callable[[str], Entry] | None 
 
 
 def description(repo: Repo, name: str) -> Entry:
-    """Return what an entry says of a file or folder; the digest is None if it is not there."""
+    """Return the item of an entry for a file or folder; the digest is None if it does not exist."""
     path = Path(name)
     if not path.is_dir():
         size = path.stat().st_size if path.exists() else None

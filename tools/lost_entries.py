@@ -1,4 +1,4 @@
-"""Entries of dvc.lock that are damaged or gone, and where a good copy of each is: in git or in DVC's run cache."""
+"""Damaged or missing entries of dvc.lock, and a good copy of each from git or DVC's run cache."""
 
 import functools
 import re
@@ -19,13 +19,13 @@ DIGEST = r"[0-9a-f]{32}(\.dir)?"
 
 
 def find_lost_entries(repo: Repo) -> dict[str, Entry]:
-    """Return the stages of the graph whose entry in dvc.lock is damaged or gone, each with an entry to put there.
+    """Return the stages of the graph whose entry in dvc.lock is damaged or missing, each with an entry to replace it.
 
-    A good entry is git's, be it the other side's of a merge, or one that DVC has noted in its run cache after a run, or
-    one that fits the files here. Of stages whose outputs are in no cache DVC notes nothing: then the right paths and
-    keys and well-formed digests will do. Without a readable copy of dvc.lock in git, what is gone cannot be told from
-    what has never run: then nothing is lost.
-    The entry to put there is that of a run whose outputs stand here, or else git's.
+    An entry is good if git has it, on either side of a merge, if DVC's run cache has it, or if it matches the files in
+    the workspace. The run cache has no entries of stages whose outputs are in no cache. For these, the right paths and
+    keys and well-formed digests are enough. Without a readable copy of dvc.lock in git, a missing entry cannot be told
+    from a stage that has never run, so nothing counts as lost.
+    The replacement is the entry of a run whose outputs are in the workspace, or else git's.
     """
     known, present = committed(), lockfile.entries()
     other = [stage for stage in stages(repo) if known.get(stage.name) not in (None, present.get(stage.name))]
@@ -45,7 +45,7 @@ def find_lost_entries(repo: Repo) -> dict[str, Entry]:
 
 
 def committed() -> dict[str, Entry]:
-    """Return the entries of git's copy of dvc.lock; none if there is no copy, or one that cannot be read."""
+    """Return the entries of git's copy of dvc.lock; none if there is no readable copy."""
     try:
         return lockfile.parse(git.read(LOCK_FILE))
     except UserError:  # with the markers of a merge conflict, perhaps
@@ -53,16 +53,16 @@ def committed() -> dict[str, Entry]:
 
 
 def _index() -> list[dict[str, Entry]]:
-    """Return the entries in git's index: what is to be committed, or both sides of a conflict."""
+    """Return the entries in git's index: those staged, or both sides of a conflict."""
     sides = []
     for stage, text in git.staged(LOCK_FILE).items():
-        with suppress(UserError):  # someone has staged what cannot be read
+        with suppress(UserError):  # an unreadable file is staged
             sides += [lockfile.parse(text)] if stage != 1 else []
     return sides
 
 
 def _run_cache(repo: Repo) -> list[Entry]:
-    """Return the entries in DVC's run cache; what cannot be read there, DVC itself throws away."""
+    """Return the entries in DVC's run cache, except unreadable ones, which DVC discards too."""
     entries = []
     for path in Path(repo.stage_cache.cache_dir).glob("*/*/*"):
         with suppress(Exception):  # DVC may raise anything for a damaged file
@@ -71,7 +71,7 @@ def _run_cache(repo: Repo) -> list[Entry]:
 
 
 def _form(entry: Entry) -> Any:
-    """Return what an entry says beside values of params, sizes and digests, and which of these are well-formed."""
+    """Return an entry without its params values, sizes and digests, but with whether each digest is well-formed."""
     items = [
         (kind, item.get("path"), item.get("hash"), sorted(item), re.fullmatch(DIGEST, str(item.get("md5"))) is not None)
         for kind in ("deps", "outs")

@@ -1,4 +1,4 @@
-"""Merge the two sides of a conflict in dvc.lock stage by stage, as git cannot: it knows lines, not what was run."""
+"""Merge the two sides of a conflict in dvc.lock stage by stage; git can only merge lines."""
 
 import functools
 
@@ -15,10 +15,10 @@ Side = dict[str, Entry]
 
 
 def merge_conflict() -> bool:
-    """Merge the sides of a conflict, print what came from where, and return whether there was one.
+    """Merge the sides of a conflict, print how many entries came from each, and return whether there was a conflict.
 
-    It may be of a merge, a rebase, a cherry-pick or a stash. Hold DVC's lock for it. Raises UserError, and leaves
-    dvc.lock as it is, if a side or the rest of the project cannot be read.
+    It may come from a merge, a rebase, a cherry-pick or a stash. The caller must hold DVC's lock. Raises UserError, and
+    leaves dvc.lock unchanged, if a side or the rest of the project cannot be read.
     """
     sides = find_sides()
     if sides is None:
@@ -26,7 +26,7 @@ def merge_conflict() -> bool:
     base, ours, theirs = sides
     unreadable = None if lockfile.readable(LOCK_FILE) else LOCK_FILE.read_bytes()
     if unreadable is not None:
-        lockfile.write({"stages": theirs | ours})  # what DVC can read, to tell what fits
+        lockfile.write({"stages": theirs | ours})  # DVC must be able to read it to tell which entries fit
     try:
         with open_repo() as repo:
             merged = merge(repo, base, ours, theirs)
@@ -45,10 +45,11 @@ def merge_conflict() -> bool:
 
 
 def find_sides() -> tuple[Side, Side, Side] | None:
-    """Return the common ancestor's entries, ours and theirs; None if there is no conflict, or it has been solved.
+    """Return the common ancestor's entries, ours and theirs; None if there is no conflict, or it is resolved.
 
-    They stand in git's index, until 'git add', and between the markers in the file. One side that was taken as it is
-    ('git checkout --ours') solves nothing: it lacks what the other has. Raises UserError if a side cannot be read.
+    They are in git's index, until 'git add', and between the markers in the file. Taking one side as it is
+    ('git checkout --ours') does not resolve the conflict: that side lacks entries of the other. Raises UserError if a
+    side cannot be read.
     """
     staged = git.staged(LOCK_FILE)
     texts = [staged.get(stage, b"") for stage in (1, 2, 3)]
@@ -61,7 +62,7 @@ def find_sides() -> tuple[Side, Side, Side] | None:
     try:
         base, ours, theirs = (lockfile.parse(text) for text in texts)
     except UserError as error:
-        todo = f"bring a whole {LOCK_FILE} back, as with 'git checkout HEAD -- {LOCK_FILE}', then 'make repro'"
+        todo = f"restore a readable {LOCK_FILE}, as with 'git checkout HEAD -- {LOCK_FILE}', then 'make repro'"
         raise UserError(
             f"{LOCK_FILE} holds a merge conflict, and a side of it cannot be read ({error}): {todo}"
         ) from None
@@ -70,9 +71,9 @@ def find_sides() -> tuple[Side, Side, Side] | None:
 
 
 def split(text: bytes) -> list[bytes]:
-    """Return what stood in the common ancestor, ours and theirs of a text with git's markers.
+    """Return the common ancestor, ours and theirs of a text with git's markers.
 
-    The ancestor is empty where git does not show it: only merge.conflictStyle diff3 and zdiff3 do.
+    The ancestor is empty unless merge.conflictStyle is diff3 or zdiff3.
     """
     sides: list[list[bytes]] = [[], [], []]
     shown, to = False, sides
@@ -93,11 +94,12 @@ def split(text: bytes) -> list[bytes]:
 
 
 def merge(repo: Repo, base: Side, ours: Side, theirs: Side) -> Side:
-    """Return for each stage the entry that one side has changed or has alone; of two, the one that fits, else ours.
+    """Return for each stage the entry that only one side has or has changed; of two, the one that fits, else ours.
 
-    An entry that a side has removed goes, unless the graph names its stage. Fitting are command, params and
-    dependencies as they are now, and of dependencies that stages write, what the merged entries of those say: here
-    they may be of another version, or missing. Of two that fit, the one whose outputs the cache has is taken.
+    An entry that a side has removed is dropped, unless its stage is in the graph. An entry fits if its command, params
+    and dependencies are the current ones. Dependencies that stages write are compared with the merged entries of those
+    stages: in the workspace they may be missing or of another version. If both fit, the entry whose outputs the cache
+    has is taken.
     """
     graph = {stage.name: stage for stage in stages(repo)}
     describe = functools.cache(functools.partial(lockfile.description, repo))

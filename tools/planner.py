@@ -1,7 +1,7 @@
-"""The graph as DVC sees it, loaded once: what has changed, what a run records of each stage, and dvc.lock at the end.
+"""DVC's graph, loaded once: which stages have changed, recording those that run, and writing dvc.lock.
 
-Each step is DVC's own: what ``dvc repro`` does for a stage before its command and after it. But dvc.lock is written now
-and then instead of after each stage, and DVC's lock is held only during these steps.
+Each step is DVC's own code, as ``dvc repro`` runs it before and after the command of a stage. But dvc.lock is written
+at intervals instead of after each stage, and DVC's lock is held only during these steps.
 """
 
 import os
@@ -29,12 +29,12 @@ from tools.cache import remove_dead_links
 from tools.repository import running_process, stages
 from tools.worker import Command
 
-# Where the output of each stage is kept.
+# The logs of the stages.
 LOGS = Path(".dvc/tmp/logs")
-# Numerical libraries that start a thread for each core of the machine unless they are told not to.
+# Numerical libraries read these. Without them, they start a thread for each core of the machine.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-# The share of a run's time that writing dvc.lock may take, and the fewest seconds between two writes.
+# The share of a run's time that writing dvc.lock may take, and the minimum seconds between two writes.
 WRITING_SHARE = 0.05
 SECONDS_BETWEEN_WRITES = 5
 
@@ -44,13 +44,13 @@ class BusyError(Exception):
 
 
 class Planner:
-    """The stages of a run by name, and what DVC does with them. Use it as a context: it ends with dvc.lock written."""
+    """The stages of a run by name, and DVC's steps for them. A context manager that writes dvc.lock at its end."""
 
     def __init__(self, repo: Repo, targets: Sequence[str], allow_missing: bool) -> None:
-        """Load the graph. Raises UserError for an unknown target, and if results are links and the cache is not here.
+        """Load the graph. Raises UserError for an unknown target, and if results are links into a missing cache.
 
-        targets: stages to run, with what they need; all if none is given. allow_missing: no stage has changed because
-        of missing files alone.
+        targets: stages to run, with those that they need; all if empty. allow_missing: missing files alone do not count
+        as a change.
         """
         self.repo = repo
         self.run = f"{platform.node()}-{os.getpid()}-{time.time_ns()}"  # a name for this run
@@ -70,8 +70,8 @@ class Planner:
         }
         self._in_use = PathsInUse(repo)
         self._entries: dict[str, lockfile.Entry] = {}
-        self._known = lockfile.entries()  # what stood in dvc.lock when this run last looked
-        self._ran_on: dict[str, Any] = {}  # digests of the dependencies of stages whose command runs
+        self._known = lockfile.entries()  # the entries when this run last read dvc.lock
+        self._ran_on: dict[str, Any] = {}  # dependency digests of the running stages
         self._written, self._pause = time.monotonic(), float(SECONDS_BETWEEN_WRITES)
 
     def __enter__(self) -> "Planner":
@@ -79,7 +79,7 @@ class Planner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Write what has not been written."""
+        """Write the entries not written yet."""
         self.write()
 
     def changed(self, name: str) -> bool:
@@ -92,11 +92,11 @@ class Planner:
                 raise BusyError(str(error)) from None
 
     def prepare(self, name: str, show: Callable[[str], None]) -> bool:
-        """Do what DVC does before a command; return False if its outputs came from the run cache: then it need not run.
+        """Do DVC's steps before a command; return False if the command need not run: the run cache had its outputs.
 
-        DVC deletes the outputs: what else stands in their folders is moved away first. show: called with a line for
-        each. Either way, ``record`` or ``give_up`` is to follow. Raises BusyError if another process uses its paths,
-        and what DVC and the operating system do, for one if a dependency is missing.
+        DVC deletes the outputs, so other files in their folders are moved away first. show: called with a line for
+        each. Either way, call ``record`` or ``give_up`` next. Raises BusyError if another process uses its paths, and
+        errors of DVC and the operating system, such as a missing dependency.
         """
         stage = self.stages[name]
         if process := running_process(stage.cmd):
@@ -119,13 +119,13 @@ class Planner:
                 raise
 
     def record(self, name: str) -> None:
-        """Do what DVC does after a command.
+        """Do DVC's steps after a command.
 
-        Raises UserError if a dependency has changed while it ran, and what DVC and the operating system do if an output
-        is missing or cannot be kept.
+        Raises UserError if a dependency has changed while it ran, and errors of DVC and the operating system, such as
+        an output that is missing or cannot be stored.
         """
         stage = self.stages[name]
-        # As in Stage.run: the run cache holds no stage with outputs in no cache, but for metrics and plots.
+        # As in Stage.run: a stage with an uncached output other than metrics and plots is not in the run cache.
         only_in_git = any(not (out.use_cache or out.is_metric or out.is_plot) for out in stage.outs)
         with self.repo.lock:
             try:
@@ -139,12 +139,12 @@ class Planner:
         self._entries[name] = to_single_stage_lockfile(stage)
 
     def give_up(self, name: str) -> None:
-        """Let go of the paths of a stage whose command has failed."""
+        """Release the paths of a stage whose command has failed."""
         with self.repo.lock:
             self._in_use.release(self.stages[name])
 
     def command(self, name: str, threads: int) -> Command:
-        """Return the command of a stage. threads: of one numerical operation."""
+        """Return the command of a stage. threads: per numerical operation."""
         stage = self.stages[name]
         environment = {"DVC_ROOT": self.repo.root_dir, "DVC_STAGE": stage.addressing}
         environment |= dict.fromkeys(THREADS, str(threads))
@@ -152,9 +152,9 @@ class Planner:
         return Command(self.run, name, stage.cmd, environment, LOGS / f"{name}.log", tensorflow="compute" in keys)
 
     def write(self) -> None:
-        """Bring what has been recorded into dvc.lock; entries that others wrote meanwhile stay."""
+        """Write the recorded entries to dvc.lock; entries that others have written meanwhile are kept."""
         if self._entries:
-            began = self._written = time.monotonic()  # also where it fails: not at once again
+            began = self._written = time.monotonic()  # set before the write, so a failed one is not retried at once
             with self.repo.lock:
                 present = lockfile.entries()
                 settled = {name: self._settled(name, entry, present.get(name)) for name, entry in self._entries.items()}
@@ -166,9 +166,10 @@ class Planner:
             self._pause = max(SECONDS_BETWEEN_WRITES, (self._written - began) / WRITING_SHARE)
 
     def _settled(self, name: str, own: lockfile.Entry, other: lockfile.Entry | None) -> lockfile.Entry:
-        """Return what dvc.lock is to say of a stage that this run has recorded.
+        """Return the entry to write for a stage that this run has recorded.
 
-        other: what stands there. If another process wrote that meanwhile, it stays if it fits the workspace better.
+        other: the one in dvc.lock. If another process has written it meanwhile, it is kept if it fits the workspace
+        better.
         """
         if other in (None, own, self._known.get(name)):
             return own
@@ -176,16 +177,16 @@ class Planner:
         return max((own, other), key=lambda entry: sum(entry.get(part) == current[part] for part in current))
 
     def write_now_and_then(self) -> None:
-        """Write if the last time is long enough ago."""
+        """Write if the last write is long enough ago."""
         if time.monotonic() - self._written > self._pause:
             self.write()
 
 
 class PathsInUse:
-    """DVC's list of paths in use, with those of all stages that this process runs side by side."""
+    """DVC's list of paths in use, with those of all stages that this process runs in parallel."""
 
     def __init__(self, repo: Repo) -> None:
-        """Name this process as DVC does in the same list."""
+        """Identify this process as DVC does in that list."""
         self._repo = repo
         self._info = {"pid": os.getpid(), "cmd": " ".join(sys.argv)}
         self._reads = Counter[str]()
@@ -211,7 +212,7 @@ class PathsInUse:
         self._reads.update(read)
 
     def release(self, stage: PipelineStage) -> None:
-        """Remove the paths of a stage, but for those that others of this process still read."""
+        """Remove the paths of a stage, except those that other stages of this process still read."""
         read, write = _paths(stage)
         self._reads.subtract(read)
         done = [path for path in read if not self._reads[path]]
@@ -221,5 +222,5 @@ class PathsInUse:
 
 
 def _paths(stage: PipelineStage) -> tuple[list[str], list[str]]:
-    """Return what a stage reads and writes."""
+    """Return the paths that a stage reads and those that it writes."""
     return list({dep.fs_path for dep in stage.deps}), [out.fs_path for out in stage.outs]

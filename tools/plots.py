@@ -1,4 +1,4 @@
-"""Write all plots of the project as one page, dvc_plots/index.html, that needs no network and no other file."""
+"""Write all plots of the project to dvc_plots/index.html, a single file that works offline."""
 
 import json
 import subprocess
@@ -25,13 +25,12 @@ WORKSPACE = "workspace"
 
 
 def main(*revisions: str) -> None:
-    """Draw the workspace, or, if revisions are given, these beside it; name what a revision lacks.
+    """Draw the workspace, and any given revisions beside it; name what a revision lacks.
 
-    Raises UserError for an unknown revision, if dvc cannot read a plot of the workspace, or git fails where there are
-    revisions.
+    Raises UserError for an unknown revision, if dvc cannot read a plot of the workspace, or if git fails on revisions.
     """
     if revisions:
-        git.run("rev-parse", "--git-dir")  # its message has the remedy, DVC's has not
+        git.run("rev-parse", "--git-dir")  # git's message has a remedy, DVC's does not
     commits = resolved(revisions)
     shown = [*commits, WORKSPACE]
     command = ["dvc", "plots", "diff", *shown] if revisions else ["dvc", "plots", "show"]
@@ -39,7 +38,7 @@ def main(*revisions: str) -> None:
     plots, errors = collected.get("data", {}), collected.get("errors", [])
     if own := [error for error in errors if error["rev"] == WORKSPACE]:
         missing = "\n".join(f"  {error.get('name', 'all plots')}: {error['msg']}" for error in own)
-        raise UserError(f"dvc could not read these plots of the workspace; 'dvc repro' makes them anew:\n{missing}")
+        raise UserError(f"dvc could not read these plots of the workspace; 'dvc repro' writes them again:\n{missing}")
     if not plots and not errors:
         raise UserError("dvc found no plot to draw: expected some under 'plots' in dvc.yaml")
     lacking = not_drawn(plots, errors, shown)
@@ -55,7 +54,7 @@ def main(*revisions: str) -> None:
 
 
 def resolved(revisions: Sequence[str]) -> dict[str, str]:
-    """Return the commit of each revision, each once. Raises UserError if this clone does not know one."""
+    """Return the commit of each revision, without duplicates. Raises UserError if this clone does not know one."""
     commits: dict[str, str] = {}
     with Repo(".") as repo:
         for revision in revisions:
@@ -70,7 +69,7 @@ def resolved(revisions: Sequence[str]) -> dict[str, str]:
 
 
 def content(path: Path, commit: str) -> bytes:
-    """Return a file of a commit, or of the workspace if that is empty; no bytes if it is not there."""
+    """Return the bytes of a file in a commit, or in the workspace if commit is ""; none if it does not exist."""
     if not commit:
         return path.read_bytes() if path.exists() else b""
     there = git.run("ls-tree", commit, "--", str(path))
@@ -96,16 +95,16 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 
 
 def headline(commit: str) -> pd.DataFrame | None:
-    """Return the comparison of methods of a commit, or of the workspace; None if there is none of today's form."""
+    """Return the comparison of methods of a commit, or of the workspace; None if there is none in the current form."""
     try:
         table = pd.read_csv(BytesIO(content(HEADLINE, commit)))
-    except ValueError:  # no CSV; pandas' own errors are ValueErrors
+    except ValueError:  # not CSV; pandas' own errors are ValueErrors
         return None
     return table if {"method", "scale", "accuracy", "ci95"} <= {*table.columns} else None
 
 
 def not_drawn(plots: Mapping[str, Any], errors: Sequence[Mapping[str, str]], revisions: Sequence[str]) -> list[str]:
-    """Return what is not drawn of each revision though it is of another, a line for each reason that dvc has."""
+    """Return the plots that a revision lacks and another has, one line for each revision and reason from dvc."""
     reasons = {(error["rev"], error.get("name")): error["msg"] for error in errors}
     lacking: dict[tuple[str, str], list[str]] = {}
     for revision in revisions:

@@ -1,4 +1,4 @@
-"""The plots page as HTML: a headline table, what differs between revisions, and every plot with its caption."""
+"""The plots page as HTML: a headline table, the differences between revisions, and every plot with its caption."""
 
 import base64
 import html
@@ -12,18 +12,18 @@ from typing import Any
 import pandas as pd
 import vl_convert
 
-VEGA_LITE = "5.20"  # of the major version that the templates in .dvc/plots are written for
-# Of revisions, in their order: Okabe & Ito 2008, the ones that white text can be read on.
+VEGA_LITE = "5.20"  # of the major version for which the templates in .dvc/plots are written
+# Of revisions, in their order: the colours of Okabe & Ito (2008) on which white text is readable.
 COLOURS = ("#0072b2", "#c14f00", "#007e5d", "#a8568c", "#555555")
-PANEL = 240  # pixels that a panel without a width of its own takes
-# In the order of README: what each shows and what to see in it.
+PANEL = 240  # width in pixels of a panel that does not set its own
+# In the order of the README: what each plot shows and what to look for.
 PLOTS = {
     f"plots/{name}.csv": text
     for name, text in (
         (
             "comparison",
-            "The posterior baseline knows the noise and trains nothing. A method above it knows more of digits than a "
-            "list of the training images.",
+            "The posterior baseline knows the noise and trains nothing. A method above it knows more about digits than "
+            "a list of the training images.",
         ),
         (
             "accuracy_by_scale",
@@ -41,7 +41,7 @@ PLOTS = {
             "The factor is chosen where the validation accuracy is highest. Compare the differences with the bars.",
         ),
         ("denoise", "Denoising helps where the denoised line is above the noisy one."),
-        ("new_digits", "From pure noise the decoder makes what a classifier can only guess: 0.1."),
+        ("new_digits", "From pure noise the decoder makes garbage: the classifier can only guess (0.1)."),
     )
 }
 FIGURES = {
@@ -54,7 +54,7 @@ FIGURES = {
         ("new_digits", "What the decoder makes", "A row for each intended digit."),
     )
 }
-# These figures show what a plot of the page shows.
+# Figures that show the same as a plot of the page.
 SHOWN_AS_PLOTS = tuple(
     f"plots/figures/{name}.png"
     for name in ("accuracy_by_scale", "comparison", "curves", "denoise", "transfer", "weight_decay")
@@ -65,7 +65,7 @@ Plot = dict[str, Any]  # of 'dvc plots show --json': type, revisions, and the co
 
 @dataclass(frozen=True)
 class Revision:
-    """What is drawn: its name, its commit, none for the workspace, its parameters by dotted key, and its comparison.
+    """A revision to draw: name, commit ("" for the workspace), parameters by dotted key, and comparison.
 
     comparison: ``plots/comparison.csv``, None if it has none.
     """
@@ -77,7 +77,7 @@ class Revision:
 
 
 def build(plots: Mapping[str, Sequence[Plot]], revisions: Sequence[Revision], lacking: Sequence[str]) -> str:
-    """Return the page. plots: by name, as dvc has them. lacking: what is not drawn, a line each."""
+    """Return the page. plots: by name, as dvc returns them. lacking: what is not drawn, one line each."""
     names = [revision.name for revision in revisions]
     body = [f"<p>{html.escape(line)}</p>" for line in lacking]
     for revision in revisions:
@@ -96,7 +96,7 @@ def build(plots: Mapping[str, Sequence[Plot]], revisions: Sequence[Revision], la
 
 
 def facts(revision: Revision) -> str:
-    """Return what was run: the commit, the data set and the seeds."""
+    """Return the commit, data set, noise and seeds of a revision."""
     shown = [f"commit {revision.commit[:7]}" if revision.commit else "the files as they are now"]
     params = revision.params
     if "data.dataset" in params:
@@ -109,7 +109,7 @@ def facts(revision: Revision) -> str:
 
 
 def badge(name: str, names: Sequence[str]) -> str:
-    """Return the name of a revision on its colour, which is the same all over the page."""
+    """Return the name of a revision on its colour, which is the same across the page."""
     return f'<span class="revision" style="background: {colour(name, names)}">{html.escape(name)}</span>'
 
 
@@ -144,7 +144,7 @@ def differences(revisions: Sequence[Revision]) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], style: str = "") -> str:
-    """Return a table of cells that are HTML, the first row its heading. style: a class."""
+    """Return a table of HTML cells, the first row its heading. style: a CSS class."""
     shown = "".join(
         "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in row) + "</tr>"
         for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
@@ -153,7 +153,7 @@ def table(rows: Sequence[Sequence[str]], style: str = "") -> str:
 
 
 def merged(parts: Sequence[Plot]) -> list[Plot]:
-    """Return the parts of a plot, with images of equal bytes as one of several revisions."""
+    """Return the parts of a plot, with identical images merged into one of several revisions."""
     images: dict[bytes, Plot] = {}
     for part in parts:
         if part["type"] == "image":
@@ -164,7 +164,7 @@ def merged(parts: Sequence[Plot]) -> list[Plot]:
 
 
 def figure(name: str, part: Plot, names: Sequence[str]) -> str:
-    """Return one plot, or one image, as HTML, whatever characters its name and data hold."""
+    """Return one plot or image as HTML, with its name and data escaped."""
     title, text = FIGURES.get(name, (name, PLOTS.get(name, "")))
     if part["type"] == "image":
         image = base64.b64encode(part["content"]).decode()
@@ -173,7 +173,7 @@ def figure(name: str, part: Plot, names: Sequence[str]) -> str:
             text += " It is the same in these revisions."
     else:
         spec = dict(part["content"])
-        own = spec.pop("title", "")  # of a template of this project: text and subtitle
+        own = spec.pop("title", "")  # in a template of this project: text and subtitle
         own = own if isinstance(own, dict) else {"text": own}
         title, text = own["text"], f"{text} {own.get('subtitle', '')}"
         spec = by_revision(spec, names) if len(names) > 1 else of_one_revision(spec)
@@ -201,10 +201,10 @@ def of_one_revision(spec: Plot) -> Plot:
 
 
 def by_revision(spec: Plot, names: Sequence[str]) -> Plot:
-    """Return a plot in which colours are revisions, and panels show what is to be compared.
+    """Return a plot with a colour for each revision, and panels for what the templates show in colours.
 
-    The templates have panels by revision. These and the colours change places; where colour is a quantity, such as the
-    noise scale of a curve, nothing does.
+    The templates have a panel for each revision. Panels and colours are swapped, unless colour is a quantity, such as
+    the noise scale of a curve.
     """
     panels, inner = in_order(spec), spec.get("spec", {})
     encoding = dict(inner.get("encoding", {}))

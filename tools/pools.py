@@ -1,4 +1,4 @@
-"""Where commands run side by side: threads of this process, or the workers of a Dask cluster."""
+"""Pools that run commands in parallel: threads of this process, or the workers of a Dask cluster."""
 
 import logging
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ from tools import worker
 from tools.engine import LOST, Pool
 from tools.worker import Command, Ending
 
-# What a stage takes at most, measured on MNIST: TensorFlow, the images, their noisy copies.
+# The most memory that a stage takes, measured on MNIST: TensorFlow, the images, their noisy copies.
 BYTES_OF_A_STAGE = 1_200_000_000
 CGROUP = Path("/sys/fs/cgroup")
-# Of version 2 and version 1: a folder, the limit in it and what is used of it.
+# For versions 2 and 1: a folder, and its files with the limit and the usage.
 CGROUPS = (("", "memory.max", "memory.current"), ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
 
 
 class Threads:
-    """Commands on this machine, each waited for by a thread of this process."""
+    """Runs commands on this machine; a thread of this process waits for each."""
 
     def __init__(self, workers: int) -> None:
         """Run up to ``workers`` at once."""
@@ -39,12 +39,12 @@ class Threads:
         return self._executor.submit(worker.run, command)
 
     def interrupt(self, run: str) -> None:
-        """Tell all commands of a run to end, as Ctrl-C does."""
+        """Interrupt all commands of a run, as Ctrl-C does."""
         worker.interrupt(run)
 
 
 class Cluster:
-    """Commands on the workers of a Dask cluster, which were started in this folder, on a file system they share."""
+    """Runs commands on the workers of a Dask cluster, which were started in this folder on a shared file system."""
 
     def __init__(self, client: Any) -> None:
         """Use a client of ``distributed``."""
@@ -52,10 +52,10 @@ class Cluster:
         self._executor = client.get_executor(pure=False)
 
     def capacity(self) -> int:
-        """Return how many commands the workers can run at once; 1 where none has come yet.
+        """Return how many commands the workers can run at once; 1 if there are none yet.
 
-        Dask gets no more than that: it does not know how long stages take, and would put one behind another while other
-        workers have nothing to do. Raises UserError if the scheduler is gone.
+        Dask is given no more than that: it does not know how long stages take, and would queue one behind another while
+        other workers are idle. Raises UserError if the scheduler is gone.
         """
         try:
             threads: dict[str, int] = self._client.nthreads()
@@ -69,8 +69,8 @@ class Cluster:
         return future
 
     def interrupt(self, run: str) -> None:
-        """Tell all commands of a run to end, as Ctrl-C does."""
-        with suppress(Exception):  # of a worker that cannot be told
+        """Interrupt all commands of a run, as Ctrl-C does."""
+        with suppress(Exception):  # a worker may be unreachable
             self._client.run(worker.interrupt, run)
 
 
@@ -78,10 +78,10 @@ class Cluster:
 def cluster(scheduler: str) -> Iterator[Pool]:
     """Yield the pool of the Dask cluster at an address. Raises UserError if there is none, or Dask is not installed."""
     try:
-        from distributed import Client  # an extra: everything but this works without it
+        from distributed import Client  # optional: everything else works without it
     except ImportError:
         raise UserError("--scheduler needs Dask: 'pip install distributed'") from None
-    # A client logs a traceback when its scheduler is gone, which is told in a line.
+    # A client logs a traceback when its scheduler is gone. One line is shown instead.
     for name in ("distributed.client", "distributed.utils"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
@@ -94,18 +94,17 @@ def cluster(scheduler: str) -> Iterator[Pool]:
 
 
 def workers_here(threads: int) -> int:
-    """Return how many stages to run at once on this machine: as many as cores and free memory carry, at least 1.
+    """Return how many stages to run at once on this machine: as many as cores and free memory allow, at least 1.
 
-    Cores are those that this process may use, by its affinity and by its cgroup's quota.
-
-    threads: of one numerical operation.
+    Cores are those that this process may use, given its affinity and its cgroup's quota. threads: per numerical
+    operation.
     """
     cores = int(cpu_count())
     return max(1, min(cores // threads, free_memory() // BYTES_OF_A_STAGE))
 
 
 def free_memory() -> int:
-    """Return the bytes that this process and its children may still take, by the machine and by its cgroup."""
+    """Return the bytes that this process and its children may still use, given the machine and the cgroup."""
     free = int(psutil.virtual_memory().available)
     for folder, limit, usage in CGROUPS:
         try:
@@ -113,7 +112,7 @@ def free_memory() -> int:
             counts = dict(line.split() for line in (CGROUP / folder / "memory.stat").read_text().splitlines())
         except (OSError, ValueError):  # no cgroup of this version, or no limit ("max")
             continue
-        # What files leave in memory, the system takes back first.
+        # The system reclaims cached files first.
         cached = int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
         free = min(free, most - used + cached)
     return free

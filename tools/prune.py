@@ -18,7 +18,7 @@ from tools.repository import check_project, exclusive, open_repo, stages
 def main(*arguments: str) -> None:
     """Print the leftovers; with the argument "remove", remove them, or move aside what may exist nowhere else.
 
-    Raises UserError if a stage is running, whose unfinished files would look like leftovers.
+    Raises UserError if a stage is running: its unfinished files would look like leftovers.
     """
     if arguments not in ((), ("remove",)):
         raise UserError(f"expected no argument or 'remove', found {arguments}")
@@ -55,10 +55,10 @@ def main(*arguments: str) -> None:
 
 
 def gathering(repo: Repo, paths: Iterable[Path], recorded: Mapping[str, Entry]) -> list[PipelineStage]:
-    """Return the stages that have not changed and depend on a folder of results in which one of these paths stands.
+    """Return the unchanged stages that depend on a folder of results which contains one of these paths.
 
-    They read what params name in it, file by file: a leftover is in its digest, and in no result. recorded: the entries
-    of dvc.lock.
+    They read only the files that params name: a leftover changes the folder's digest, but no result. recorded: the
+    entries of dvc.lock.
     """
     around = {str(folder) for path in paths for folder in path.parents}
     gather = [stage for stage in stages(repo) if any(dep.def_path in around for dep in stage.deps)]

@@ -1,4 +1,4 @@
-"""Publish the outputs marked ``remote: results``: copy them to that DVC remote, a folder in git, and tidy up there."""
+"""Publish the outputs marked ``remote: results``: copy them to that DVC remote, a folder in git; delete old ones."""
 
 import json
 import os
@@ -20,17 +20,17 @@ from tools.repository import dvc_lock, open_repo, stages
 
 REMOTE = "results"
 
-# From the digest of an object to a whole copy of it, None if there is none.
+# Returns an intact copy of the object with a digest, None if there is none.
 Find = Callable[[str], Path | None]
 
 
 def main() -> None:
-    """Copy what dvc.lock says of the marked outputs from the cache; then delete the objects that it no longer names.
+    """Copy the marked outputs that dvc.lock names from the cache; then delete the objects that it no longer names.
 
-    What is whole in the remote is published, also where the cache lacks it, as in a fresh clone. 'dvc push' would trust
-    whatever stands there, deletes nothing, and ends with status 1 where no default remote is set. Raises UserError, and
-    deletes nothing, if an output is whole neither in the cache nor in the remote, or what an entry of no stage of the
-    graph names is damaged there.
+    An intact object in the remote counts as published even if the cache lacks it, as in a fresh clone. 'dvc push' would
+    trust whatever is there, deletes nothing, and exits with status 1 if no default remote is set. Raises UserError, and
+    deletes nothing, if an output is intact neither in the cache nor in the remote, or if an object of a stage that is
+    only in dvc.lock is damaged there.
     """
     with open_repo() as repo, dvc_lock("lock"):
         remote = open_remote(repo)
@@ -55,10 +55,10 @@ def main() -> None:
 
 
 def find_damaged(repo: Repo) -> dict[Path, str]:
-    """Return the digest of each object, by path, that the remote should hold whole and does not.
+    """Return the digests, by path, of the published objects that are damaged or missing in the remote.
 
-    Those are the objects that dvc.lock names, if the remote has them in any form or git has them: DVC deletes damaged
-    ones as it pulls. What was never published is not damaged.
+    Objects that dvc.lock names count as published if the remote has them in any form, or if git has them: DVC deletes
+    damaged ones when it pulls.
     """
     remote = open_remote(repo)
     find = partial(whole_copy, repo, remote)
@@ -71,7 +71,7 @@ def find_damaged(repo: Repo) -> dict[Path, str]:
 
 
 def restore(repo: Repo) -> bool:
-    """Bring damaged objects back from git, or else from the cache, and say so; return whether any came back."""
+    """Restore damaged objects from git, or else from the cache, and name them; return whether any was restored."""
     restored = False
     for path, md5 in find_damaged(repo).items():
         content = git.read(path)
@@ -96,7 +96,7 @@ def open_remote(repo: Repo) -> Any:
 
 
 def whole_copy(repo: Repo, remote: Any, md5: str) -> Path | None:
-    """Return an object in the remote, or else in the cache, that has its digest; None if neither has one."""
+    """Return the intact copy of an object in the remote, or else in the cache; None if neither has one."""
     places = (cache.path_in(remote, md5), cache.object_path(repo, md5))
     return next((path for path in places if cache.is_whole(path, md5)), None)
 
@@ -107,18 +107,18 @@ def marked_outputs(repo: Repo) -> list[Output]:
 
 
 def refuse_lost(recorded: Mapping[str, Mapping[str, Path | None]]) -> None:
-    """Raise UserError if an output has an object without a whole copy."""
+    """Raise UserError if an output has an object without an intact copy."""
     lost = [name for name, copies in recorded.items() if None in copies.values()]
     if lost:
         where = f"neither in the cache nor in .dvc/{REMOTE}, such as {lost[0]}"
-        todo = "'make repair' brings back what is whole in the workspace or in git, 'make repro' makes the rest again"
+        todo = "'make repair' brings back what is whole in the workspace or in git, 'make repro' recreates the rest"
         raise UserError(f"{len(lost)} of {len(recorded)} results are {where}: {todo}")
 
 
 def objects(md5: str, find: Find) -> dict[str, Path | None]:
-    """Return the objects of an output by digest, each with a whole copy of it: the file, or a folder's list and files.
+    """Return the objects of an output by digest, each with an intact copy: the file, or a folder's list and files.
 
-    Where the list is lost, it stands alone.
+    If the list is lost, only its own digest is returned.
     """
     copies = {md5: find(md5)}
     if md5.endswith(digests.FOLDER) and (file_list := copies[md5]):
@@ -127,9 +127,9 @@ def objects(md5: str, find: Find) -> dict[str, Path | None]:
 
 
 def left_behind(repo: Repo, find: Find) -> Iterator[str]:
-    """Yield the digests of the objects of outputs whose stage is in dvc.lock only, not in the graph.
+    """Yield the digests of the objects of outputs whose stage is in dvc.lock but not in the graph.
 
-    They may be wanted again, as where a model comes back: 'make prune' makes dvc.lock forget them.
+    They may be needed again, as when a model is added back. 'make prune' removes their entries from dvc.lock.
     """
     named = {stage.name for stage in stages(repo)}
     for name, entry in lockfile.entries().items():

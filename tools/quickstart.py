@@ -1,4 +1,4 @@
-"""Run a small grid of the real graph in a folder of its own, and show what it finds."""
+"""Run a small grid of the real graph in a folder of its own, and show the results."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from noisy_mnist.datasets.params import DataParams
 from tools import git, plots, workspace
 from tools.command import call, run
 
-DIGITS = "digits"  # of scikit-learn, which need no network
+DIGITS = "digits"  # from scikit-learn, so no network is needed
 CHANGES = {
     "data.dataset": DIGITS,
     "grid.scales": [0, 0.5, 1],
@@ -26,9 +26,9 @@ CHANGES = {
     "denoise.classifier": "cnn",
     "denoise.control_levels": [0.4],
 }
-# On a fortieth of MNIST's images an epoch has few steps.
+# With a fortieth of MNIST's images, an epoch has few steps.
 EPOCHS_ON_DIGITS = {"autoencoder.epochs": 50}
-# Whoever tries the quickstart may have no name in git yet, or hooks that refuse its commit, or leave out files of it.
+# The user may have no name set in git, hooks that refuse the commit, or ignore rules that leave out some files.
 SETTINGS = {
     "user.name": "quickstart",
     "user.email": "quickstart@localhost",
@@ -40,18 +40,18 @@ GIT = ["git", *(part for name, value in SETTINGS.items() for part in ("-c", f"{n
 
 
 def main(dataset: str = DIGITS) -> None:
-    """Copy the project, run its graph there, print accuracy by model and scale and where the results are.
+    """Copy the project, run its graph there, and print accuracy by model and scale and where the results are.
 
-    The copy is a project of its own, with a first commit, whose params.yaml a second quickstart leaves as it is.
-    dataset: as ``data.dataset``; each has a folder of its own.
+    The copy is a project of its own, with a first commit. A second quickstart keeps its params.yaml. dataset: as
+    ``data.dataset``; each has a folder of its own.
     """
     folder = workspace.ROOT / ("quickstart" if dataset == DIGITS else f"quickstart-{dataset}")
     workspace.create(folder, changes(dataset))
     environment = git.environment()
     installed = folder / ".venv"
     if (workspace.ROOT / installed.name).exists() and not installed.exists():
-        installed.unlink(missing_ok=True)  # a link that leads nowhere
-        installed.symlink_to(Path("..") / installed.name)  # its own make targets need not install it all again
+        installed.unlink(missing_ok=True)  # a dead link
+        installed.symlink_to(Path("..") / installed.name)  # so its make targets need not install everything again
     for module in ("repro", "plots"):
         call([sys.executable, "-m", f"tools.{module}"], cwd=folder, env=environment)
     if call([*GIT, "rev-list", "--all", "--count"], cwd=folder, env=environment, stdout=subprocess.PIPE) == b"0\n":
@@ -71,7 +71,7 @@ def main(dataset: str = DIGITS) -> None:
 
 
 def changes(dataset: str) -> dict[str, Any]:
-    """Return what differs from params.yaml, by dotted key. Raises UserError for a data set that is not known."""
+    """Return what differs from params.yaml, by dotted key. Raises UserError for an unknown data set."""
     known = get_args(DataParams.model_fields["dataset"].annotation)
     if dataset not in known:
         raise UserError(f"DATASET: found {dataset}, expected one of {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""Recover from what a killed dvc leaves half-written: its list of paths in use, and dvc.lock."""
+"""Recover the files that a killed dvc leaves half-written: its list of paths in use, and dvc.lock."""
 
 import itertools
 import json
@@ -12,12 +12,13 @@ from tools.repository import IN_USE, check_project, dvc_lock
 
 
 def recover() -> None:
-    """Wait until no other dvc writes, then replace what cannot be read, and say so.
+    """Wait until no other dvc is writing, then replace unreadable files, and name them.
 
-    DVC writes both files in place: one that dies meanwhile leaves a part, and every later one refuses to start. Paths
-    in use are forgotten with the process that used them. dvc.lock becomes git's copy; what was run since comes back
-    from DVC's run cache, not by running it again. The sides of a merge conflict in dvc.lock are merged. Raises
-    UserError if they cannot be, if another file holds a conflict that DVC would stumble over, or if git fails.
+    DVC writes both files in place. A dvc that dies meanwhile leaves a partial file, and every later dvc refuses to
+    start. A partial list of paths in use is deleted: the process that used them has ended. dvc.lock becomes git's copy;
+    results of later runs come back from DVC's run cache, without running again. The sides of a merge conflict in
+    dvc.lock are merged. Raises UserError if they cannot be merged, if another file has a conflict that DVC would fail
+    on, or if git fails.
     """
     check_project()
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
@@ -40,4 +41,4 @@ def _replace_lock_file() -> None:
         path.write_bytes(git.read(LOCK_FILE) or b"schema: '2.0'\n")
         if not lockfile.readable(path):
             path.write_text("schema: '2.0'\n", encoding="utf-8")
-    print(f"{LOCK_FILE} could not be read and is {aside} now: git's copy, if there is one, stands in its place")
+    print(f"{LOCK_FILE} could not be read and is {aside} now: git's copy, if there is one, replaces it")

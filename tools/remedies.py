@@ -1,4 +1,4 @@
-"""What can be done about outputs that are not as dvc.lock says."""
+"""How to repair outputs that differ from dvc.lock."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,15 @@ from tools.repository import stages
 class Remedies:
     """Outputs as (stage, path), stages by name in the order of the graph."""
 
-    checkout: list[tuple[str, str]]  # whole in the cache
-    store: list[tuple[str, str]]  # whole in the workspace
-    from_git: list[tuple[str, str]]  # in no cache, and whole in git
-    run: list[str]  # damaged, and whole nowhere
-    missing: list[str]  # whole nowhere, not damaged: perhaps never made on this machine
+    checkout: list[tuple[str, str]]  # intact in the cache
+    store: list[tuple[str, str]]  # intact in the workspace
+    from_git: list[tuple[str, str]]  # in no cache, and intact in git
+    run: list[str]  # damaged, and intact nowhere
+    missing: list[str]  # intact nowhere, not damaged: perhaps never created on this machine
 
 
 def choose_remedies(repo: Repo, faults: list[Fault]) -> Remedies:
-    """Return what can be done about faults."""
+    """Return the remedies for faults."""
     ordered = stages(repo)
     outs = {(stage.name, out.def_path): out for stage in ordered for out in stage.outs}
     here, stored = ({(f.stage, f.output) for f in faults if f.place == place} for place in ("workspace", "cache"))

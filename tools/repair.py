@@ -1,4 +1,4 @@
-"""Bring back what 'make verify' finds missing or damaged: from where it is whole, else by running its stage again."""
+"""Restore what 'make verify' finds missing or damaged, from an intact copy or else by rerunning its stage."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +14,10 @@ from tools.repository import exclusive, open_repo, stages
 
 
 def main() -> int:
-    """Repair, verify, and return the exit status of that.
+    """Repair, verify, and return the exit status of the verification.
 
-    Nothing that may be of worth is deleted, and a stage is only run again if it gives what dvc.lock says: if neither
-    its command nor its params nor its dependencies have changed since.
+    Nothing that may be of value is deleted. A stage is rerun only if that gives what dvc.lock says: if its command,
+    params and dependencies have not changed.
     """
     recover()
     with exclusive():
@@ -31,7 +31,7 @@ def main() -> int:
             remedies = choose_remedies(repo, faults)
             for fault in faults:
                 if fault.place == "workspace" and fault.path.is_symlink() and fault.path.exists():
-                    repo.cache.local.unprotect(str(fault.path))  # now a file of its own, to be set aside
+                    repo.cache.local.unprotect(str(fault.path))  # now a separate file, to be set aside
             for fault in faults:
                 if fault.place == "cache" and fault.problem == "damaged":
                     files.remove(fault.path)  # two stages may share an object of the cache
@@ -43,7 +43,7 @@ def main() -> int:
                 print(f"> {path} is brought back from git")
                 with files.replacing(path) as partial:
                     partial.write_bytes(git.read(path))
-            while publish.restore(repo):  # what a folder's list names is known once the list is back
+            while publish.restore(repo):  # the files of a folder are known once its list is restored
                 pass
     if remedies.checkout:
         call(["dvc", "--wait-for-lock", "checkout", "--force", *(output for _, output in remedies.checkout)])
@@ -59,14 +59,14 @@ def main() -> int:
 
 
 def set_aside(faults: Iterable[Fault]) -> None:
-    """Move what stands in the workspace in place of the right files out of the way: it may exist nowhere else."""
+    """Move wrong files in the workspace out of the way: they may exist nowhere else."""
     moved = [fault for fault in faults if fault.place == "workspace" and fault.problem in ("damaged", "foreign")]
     for path in [fault.path for fault in moved]:
         print(f"> {foreign.set_aside(path)}")
 
 
 def missing(output: Path) -> list[Path]:
-    """Return the committed files of an output that are not here."""
+    """Return the committed files of an output that are missing from the workspace."""
     paths = [output / relative for relative in git.names(output)] or [output]
     return [path for path in paths if not path.exists()]
 

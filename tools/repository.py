@@ -1,4 +1,4 @@
-"""The DVC repository of the working folder: opened, its stages in order, and held so that nothing else runs."""
+"""The DVC repository of the working folder: opening it, its stages in order, and its locks."""
 
 import fcntl
 import json
@@ -20,25 +20,25 @@ from tools import git, lockfile
 
 CONFIG = Path(".dvc/config")
 IN_USE = Path(".dvc/tmp/rwlock")  # DVC's list of paths in use
-BY_HAND = (PARAMS_FILE, Path("dvc.yaml"))  # what only a person can merge
+BY_HAND = (PARAMS_FILE, Path("dvc.yaml"))  # files that only a person can merge
 
 
 def check_project() -> None:
-    """Raise UserError if the working folder is in no git repository, has no DVC settings, or waits to be merged."""
+    """Raise UserError if the working folder is in no git repository, has no DVC settings, or needs a merge by hand."""
     git.check(Path())
     if not CONFIG.exists():
         todo = f"'git checkout -- {CONFIG}' brings it back, or, in a sparse checkout, 'git sparse-checkout add .dvc'"
         raise UserError(f"expected the project's {CONFIG} in {Path.cwd()}, found none: {todo}")
     for path in BY_HAND:
         if lockfile.holds_markers(path):
-            todo = "choose what is to stand between '<<<<<<<' and '>>>>>>>', and remove these lines"
+            todo = "choose what to keep between '<<<<<<<' and '>>>>>>>', and remove these lines"
             raise UserError(f"{path} holds a merge conflict, which is to be merged by hand: {todo}")
 
 
 def open_repo() -> Repo:
-    """Return the repository, which waits for locks that another dvc holds.
+    """Return the repository; it waits for locks that another dvc holds.
 
-    Raises UserError if DVC cannot read what belongs to it.
+    Raises UserError if DVC cannot read its files.
     """
     check_project()
     try:
@@ -53,10 +53,10 @@ def open_repo() -> Repo:
 
 @contextmanager
 def dvc_lock(name: str) -> Iterator[None]:
-    """Hold a lock of DVC, ``lock`` or ``rwlock.lock``, of the kind that its settings ask for; wait for it, and say so.
+    """Hold a DVC lock, ``lock`` or ``rwlock.lock``, of the kind that DVC's settings select; print a line if waiting.
 
-    One of the kind for network file systems (``core.hardlink_lock``) outlives the process that was killed while it held
-    it, and does not name it. Raises UserError if DVC cannot read its settings.
+    A lock for network file systems (``core.hardlink_lock``) outlives a process that is killed while holding it, and
+    does not name that process. Raises UserError if DVC cannot read its settings.
     """
     try:
         hardlink = Config(dvc_dir=".dvc")["core"].get("hardlink_lock", False)
@@ -78,14 +78,14 @@ def dvc_lock(name: str) -> Iterator[None]:
 
 
 def stages(repo: Repo) -> list[PipelineStage]:
-    """Return all stages of dvc.yaml, each after those it depends on; what ``dvc add`` tracks is none."""
+    """Return all stages of dvc.yaml, each after those it depends on, without what ``dvc add`` tracks."""
     graph = repo.index.graph
     order = TopologicalSorter({stage: list(graph.successors(stage)) for stage in graph}).static_order()
     return [stage for stage in order if isinstance(stage, PipelineStage)]
 
 
 def running_process(command: str) -> str:
-    """Return the process that runs the command of a stage already, "" if there is none."""
+    """Return the process that is already running the command of a stage, "" if there is none."""
     path = LOCKS / command.removeprefix("python -m stages.").replace("/", "_")
     if not path.is_file():
         return ""
@@ -101,7 +101,7 @@ def running_process(command: str) -> str:
 def exclusive() -> Iterator[None]:
     """Hold DVC's lock and those of all stages.
 
-    Raises UserError if a stage is running: DVC releases its own lock then.
+    Raises UserError if a stage is running. DVC itself does not hold its lock while a stage runs.
     """
     check_project()
     LOCKS.mkdir(parents=True, exist_ok=True)
@@ -118,9 +118,9 @@ def exclusive() -> Iterator[None]:
 
 
 def _running_stage() -> int | None:
-    """Return a living process that DVC's list of paths in use names, None if there is none.
+    """Return a live process that DVC's list of paths in use names, None if there is none.
 
-    A dvc that runs a stage stands there, from before the stage has taken its own lock.
+    A dvc that runs a stage is listed before the stage has taken its own lock.
     """
     uses = json.loads(IN_USE.read_text(encoding="utf-8")) if IN_USE.exists() else {}
     readers = [reader for by_path in uses.get("read", {}).values() for reader in by_path]

@@ -1,4 +1,4 @@
-"""Run the study on all cores: ``dvc repro``, with the stages that do not depend on each other side by side."""
+"""Run the study on all cores: ``dvc repro``, with independent stages in parallel."""
 
 import argparse
 import logging
@@ -20,19 +20,19 @@ from tools.planner import Planner
 from tools.recover import recover
 from tools.repository import open_repo
 
-# Below this many bytes a failure is most likely due to a full disk, whatever the programs that met it say.
+# Below this many free bytes, a failure is most likely due to a full disk, whatever its message says.
 NEARLY_FULL = 200 * 10**6
 
 
 def main(*arguments: str) -> int:
-    """Run all stages that params, code or data have changed since they last ran, or those that targets need.
+    """Run all stages whose params, code or data have changed since their last run, or those that targets need.
 
-    Raises UserError that names the stages which failed, when all that does not depend on them has run.
+    Raises UserError naming the failed stages, once all stages that do not depend on them have run.
     """
     options = parsed(arguments)
     recover()
     threads = study.check().compute.threads
-    logging.getLogger("dvc").setLevel(logging.WARNING)  # what it does for each stage, a line of its own tells
+    logging.getLogger("dvc").setLevel(logging.WARNING)  # each stage gets a line of its own instead
     try:
         return run_stages(options, threads)
     except (DvcException, sqlite3.Error) as error:
@@ -40,7 +40,7 @@ def main(*arguments: str) -> int:
 
 
 def run_stages(options: argparse.Namespace, threads: int) -> int:
-    """Run what has changed and return the exit status. threads: of one numerical operation."""
+    """Run what has changed and return the exit status. threads: per numerical operation."""
     with ExitStack() as stack:
         repo = stack.enter_context(open_repo())
         stack.enter_context(repo.scm_context(quiet=True))
@@ -63,13 +63,13 @@ def run_stages(options: argparse.Namespace, threads: int) -> int:
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return what the command-line arguments say."""
+    """Return the parsed command-line arguments."""
     parser = argparse.ArgumentParser(prog="repro", description=str(main.__doc__).partition("\n")[0])
     parser.add_argument("targets", nargs="*", help="stages to run, with what they need; all if none is given")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--workers", type=int, help="stages to run at once here (default: as cores and memory allow)")
     place.add_argument("--scheduler", help="address of a Dask scheduler whose workers share this folder")
-    parser.add_argument("--allow-missing", action="store_true", help="run no stage because of missing files alone")
+    parser.add_argument("--allow-missing", action="store_true", help="missing files alone do not make a stage run")
     options = parser.parse_args(arguments)
     if options.workers is not None and options.workers < 1:
         parser.error(f"--workers: expected 1 or more, found {options.workers}")
@@ -77,14 +77,14 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def pool(options: argparse.Namespace, threads: int) -> AbstractContextManager[Pool]:
-    """Return where stages run."""
+    """Return the pool that runs the stages."""
     if options.scheduler:
         return pools.cluster(options.scheduler)
     return nullcontext(pools.Threads(options.workers or pools.workers_here(threads)))
 
 
 def status(outcome: Outcome) -> int:
-    """Return the exit status of a run that was not interrupted, or was. Raises UserError if a stage failed."""
+    """Return the exit status of a run, 130 if it was interrupted. Raises UserError if a stage failed."""
     if outcome.failed:
         waiting = f" {len(outcome.left_out)} more depend on them and did not run." if outcome.left_out else ""
         rest = " The run was interrupted." if outcome.interrupted else " The rest has run."

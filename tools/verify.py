@@ -1,4 +1,4 @@
-"""Prove that all results are what dvc.lock says; name what is not, and what to do. Exit status 1 if anything is."""
+"""Check that all results match dvc.lock; name what does not, and the remedy. Exit status 1 if anything is wrong."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ from tools.lost_entries import committed, find_lost_entries
 from tools.remedies import Remedies, choose_remedies
 from tools.repository import exclusive, open_repo, stages
 
-# Stages that are named one by one.
+# At most this many stages or files are named one by one.
 FEW = 20
 
 
 def main() -> int:
-    """Print what is wrong, return the exit status: 1 also where there is no result at all.
+    """Print what is wrong and return the exit status, which is also 1 if there are no results at all.
 
-    Raises UserError if a stage is running, since its results come and go, or if git fails.
+    Raises UserError if a stage is running, since its results are in flux, or if git fails.
     """
     with exclusive(), open_repo() as repo:
         lost, faults = find_lost_entries(repo), find_faults(repo)
@@ -34,7 +34,7 @@ def main() -> int:
         print(f"dvc.lock has lost or damaged entries: {' '.join(lost)}: 'make repair' brings them back")
         print("  ('git checkout -- dvc.lock' brings all of git's copy back, and forgets every run since)")
     if not committed():
-        print("dvc.lock was never committed whole: whether it has lost an entry cannot be told")
+        print("dvc.lock was never committed whole: lost entries cannot be detected")
     report(faults, remedies)
     if len(recorded) < total:
         print(f"{total - len(recorded)} of {total} stages have no result yet: 'make repro' runs them")
@@ -42,8 +42,8 @@ def main() -> int:
         print(f"{'damaged' if path.exists() else 'missing'}: {path}, a published result")
     if published:
         more = f"{len(published) - FEW} more. " if len(published) > FEW else ""
-        print(f"{more}What git or the cache has whole of these, 'make repair' brings back; 'make repro' and")
-        print("'make publish' make the rest (of git's copy alone: 'git checkout -- .dvc/results')")
+        print(f"{more}'make repair' brings back those that git or the cache has whole; 'make repro' and")
+        print("'make publish' recreate the rest ('git checkout -- .dvc/results' restores only git's copies)")
     if not recorded:
         print("no stage has a result in dvc.lock: there is nothing to verify")
     elif not (lost or faults or published):
@@ -56,7 +56,7 @@ def main() -> int:
 
 
 def report_foreign(what: str, paths: Sequence[Path], remedy: str) -> None:
-    """Print files that belong neither to results nor to code: they are no damage, but DVC counts them in folders."""
+    """Print files that belong neither to results nor to code: they are not damage, but DVC counts them in folders."""
     for path in paths[:FEW]:
         print(f"{what}: {path}")
     if len(paths) > FEW:
@@ -66,7 +66,7 @@ def report_foreign(what: str, paths: Sequence[Path], remedy: str) -> None:
 
 
 def report(faults: Sequence[Fault], remedies: Remedies) -> None:
-    """Print faults, and what can be done about them."""
+    """Print faults and their remedies."""
     for fault in faults:
         if fault.stage not in remedies.missing:  # in a fresh clone these are hundreds
             print(fault)
@@ -74,16 +74,16 @@ def report(faults: Sequence[Fault], remedies: Remedies) -> None:
         print(f"damaged, and whole nowhere: {' '.join(remedies.run)}: 'make repair' runs these stages again")
     whole_elsewhere = {*remedies.checkout, *remedies.store, *remedies.from_git}
     if any((fault.stage, fault.output) in whole_elsewhere for fault in faults if fault.problem != "version"):
-        print("what is whole in the cache, here or in git, 'make repair' brings back without running anything")
+        print("'make repair' brings back, without running anything, what is whole in the cache, here or in git")
     if remedies.missing:
         names = f" ({' '.join(remedies.missing)})" if len(remedies.missing) <= FEW else ""
         print(f"not on this machine: the results of {len(remedies.missing)} stages{names}: 'make repro' makes them")
 
 
 def changed_since(recorded: Sequence[PipelineStage], faults: Sequence[Fault], lost: Collection[str]) -> list[str]:
-    """Return the stages whose command, params or dependencies are not those of their entry in dvc.lock.
+    """Return the stages whose command, params or dependencies differ from their entry in dvc.lock.
 
-    An output that has a fault is no changed dependency, and an entry that is lost tells of no change.
+    An output with a fault does not count as a changed dependency. Stages whose entry is lost are left out.
     """
     faulty = {Path(fault.output) for fault in faults if fault.place == "workspace"}
 
@@ -96,7 +96,7 @@ def changed_since(recorded: Sequence[PipelineStage], faults: Sequence[Fault], lo
 
 
 def overlap(one: Path, other: Path) -> bool:
-    """Return whether one path is the other or lies in it."""
+    """Return whether two paths are equal or one contains the other."""
     return one.is_relative_to(other) or other.is_relative_to(one)
 
 

@@ -1,7 +1,7 @@
-"""Stages in forks of a process that has imported TensorFlow: a tenth of the start-up time, and the same bytes.
+"""Run stages in forks of a process that has imported TensorFlow: a tenth of the start-up time, and the same bytes.
 
-That process is the standard library's fork server. It imports TensorFlow and does not use it, so that each fork sets it
-up as a process of its own would. Linux only: elsewhere a fork of a process with threads is not safe.
+That process is the standard library's fork server. It imports TensorFlow but does not use it, so each fork initialises
+it as a separate process would. Linux only: elsewhere, forking a process with threads is not safe.
 """
 
 import ctypes
@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 
-# What every stage that trains imports, so that a fork holds no module that a process of its own would not.
+# Imported by every stage that trains, so a fork has no module that a separate process would not have.
 PRELOADED = ["noisy_mnist.learning.runs"]
 LIBRARY = Path("noisy_mnist")
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Stage:
         if not self.module:
             return 0
         _end_with_parent()
-        os.setsid()  # Ctrl-C in a terminal is for the process that started the run, which tells this one
+        os.setsid()  # Ctrl-C in a terminal goes to the process that started the run, which passes it on
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(log, 1)
@@ -61,7 +61,7 @@ class Stage:
 
 
 class ForkServer:
-    """The fork server of this process; it ends with it."""
+    """The fork server of this process, which ends with the process."""
 
     def __init__(self) -> None:
         """Start the server in the background."""
@@ -71,7 +71,7 @@ class ForkServer:
         threading.Thread(target=self._wait_until_ready, daemon=True).start()
 
     def _wait_until_ready(self) -> None:
-        """Let the server fork a process that does nothing: it does so once it has imported all."""
+        """Have the server fork a process that does nothing: it does so once its imports are done."""
         try:
             run(Stage(), lambda _process: None)
             self._works = True
@@ -81,11 +81,11 @@ class ForkServer:
             self._tried.set()
 
     def starting(self, seconds: float) -> bool:
-        """Return whether it still starts after some seconds, at most."""
+        """Return whether it is still starting; wait up to ``seconds`` for it."""
         return not self._tried.wait(seconds)
 
     def ready(self) -> bool:
-        """Return whether stages can be forked: it has started, and the library is as it was then."""
+        """Return whether stages can be forked: it has started, and the library has not changed since."""
         return self._works and self._library == _library()
 
 
@@ -94,8 +94,8 @@ def run(stage: Stage, started: Callable[[int], object]) -> int:
 
     Raises OSError or EOFError if the server is gone.
     """
-    # The server, which this starts if there is none, inherits that SIGINT is blocked: Ctrl-C is not for it. To start
-    # the resource tracker would unblock it.
+    # This starts the server if there is none. It inherits the blocked SIGINT, so Ctrl-C does not reach it. The resource
+    # tracker is started first because that unblocks SIGINT.
     resource_tracker.ensure_running()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -103,7 +103,7 @@ def run(stage: Stage, started: Callable[[int], object]) -> int:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     with os.fdopen(status, "rb") as reader, os.fdopen(to_child, "wb") as writer:
-        # What multiprocessing itself sends first tells the child which main module to import: none here.
+        # First comes what multiprocessing itself sends: the main module that the child has to import, none here.
         writer.write(pickle.dumps({"dir": str(Path.cwd())}) + pickle.dumps(stage))
         writer.close()
         started(forkserver.read_signed(reader.fileno()))
@@ -111,15 +111,15 @@ def run(stage: Stage, started: Callable[[int], object]) -> int:
 
 
 def _end_with_parent() -> None:
-    """Let the system send SIGTERM to this process when the fork server ends.
+    """Have the system send SIGTERM to this process when the fork server ends.
 
-    The server ends when no process has this descriptor any more: a fork does without it, so that the run alone has it.
+    The server ends when no process has this descriptor any more. A fork closes it, so that only the run has it.
     """
     os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _library() -> dict[str, tuple[int, int]]:
-    """Return date and size of each file of the library: a fork has it as it was when the server started."""
+    """Return date and size of each file of the library: forks have the library as it was when the server started."""
     states = {path: path.stat() for path in LIBRARY.rglob("*.py")}
     return {str(path): (state.st_mtime_ns, state.st_size) for path, state in states.items()}

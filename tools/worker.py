@@ -1,4 +1,4 @@
-"""What runs the command of one stage: in a fork of a warm process where it can, else in a process of its own."""
+"""Run the command of one stage: in a fork of a warm process if possible, else in a process of its own."""
 
 import os
 import re
@@ -17,9 +17,9 @@ from pathlib import Path
 from tools import warm_start
 
 LAST_LINES = 8
-# What begins so in the log of a stage is for whoever started the run.
+# Lines in the log of a stage that begin with this are shown to the user.
 WARNING = "warning: "
-# A stage that imports TensorFlow waits this long for the fork server, which imports it too.
+# A stage that imports TensorFlow waits up to this long for the fork server, which imports it too.
 WARM_UP_SECONDS = 30
 INTERRUPTED = 130
 
@@ -33,8 +33,8 @@ _interrupted: set[str] = set()  # runs
 class Command:
     """The command of a stage.
 
-    run: a name for the run that it belongs to. environment: what is added to that of the process that runs it. log:
-    where all that it prints goes. tensorflow: whether it imports that.
+    run: the name of its run. environment: variables added to those of the process that runs it. log: the file for
+    everything that it prints. tensorflow: whether it imports TensorFlow.
     """
 
     run: str
@@ -56,9 +56,9 @@ class Ending:
 
 
 def warm_up(environment: Mapping[str, str]) -> None:
-    """Start the fork server of this process, if there can be one and there is none.
+    """Start the fork server of this process, if it has none and the platform allows one.
 
-    environment: is added to that of this process, for the libraries that read it when they are imported.
+    environment: variables added to those of this process, for libraries that read them when they are imported.
     """
     global _server
     with _start:
@@ -89,7 +89,7 @@ def run(command: Command) -> Ending:
 
 
 def interrupt(run: str) -> None:
-    """Tell all commands of a run that this process runs to end, as Ctrl-C does, and start no more of it."""
+    """Interrupt this process's commands of a run, as Ctrl-C does, and start no more of them."""
     _interrupted.add(run)
     for (other, _), process in list(_running.items()):
         if other == run:
@@ -128,7 +128,7 @@ def _status(command: Command) -> int:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in a terminal is for the process that started the run
+                start_new_session=True,  # Ctrl-C in a terminal goes to the process that started the run
             )
             started(process.pid)
             return process.wait()
@@ -147,7 +147,7 @@ def _forks(command: Command) -> bool:
 
 
 def _as_module(command: Command) -> warm_start.Stage | None:
-    """Return a command of the form ``python -m stages.name arguments`` as what a fork runs, None if it is no such."""
+    """Return a command ``python -m stages.name arguments`` as the stage that a fork runs, None for other commands."""
     if not re.fullmatch(r"python -m stages\.\w+( [\w.+-]+)*", command.command):
         return None
     _, _, module, *arguments = shlex.split(command.command)

@@ -16,11 +16,11 @@ RESULTS = [Path(name) for name in ("dvc.lock", "metrics", "plots", "reproduction
 
 
 def create(folder: Path, changes: Mapping[str, Any]) -> None:
-    """Bring the project's files into ``folder`` as a git repository, with ``changes`` made in its params.yaml.
+    """Copy the project's files to ``folder`` as a git repository, with ``changes`` made in its params.yaml.
 
-    changes: dotted key to value. What an earlier call left there, params.yaml and DVC's cache included, stays, so that
-    a second run resumes where the first stopped; the project's own results are not copied. Raises UserError if git
-    cannot list the project's files.
+    changes: values by dotted key. An earlier copy keeps its results, params.yaml and DVC cache, so that a second run
+    resumes where the first stopped. The project's own results are not copied. Raises UserError if git cannot list the
+    project's files.
     """
     listed = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT)
     names = [Path(os.fsdecode(name)) for name in listed.split(b"\0") if name]
@@ -31,7 +31,7 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     if not params.exists():
-        with files.replacing(params) as partial:  # killed meanwhile, it leaves no params.yaml without the changes
+        with files.replacing(params) as partial:  # if killed meanwhile, no unchanged params.yaml is left
             shutil.copy2(ROOT / params.name, partial)
             change_params(partial, changes)
     git.run("init", "--quiet", "--initial-branch", "main", folder=folder)
@@ -44,9 +44,9 @@ def read_params(path: Path) -> dict[str, Any]:
 
 
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:
-    """Set dotted keys of a params file and leave all else, its comments included, as it is.
+    """Set dotted keys of a params file; keep everything else, including comments.
 
-    The file is replaced in one step: a stage that reads it meanwhile finds the former or the new one.
+    The file is replaced atomically: a stage that reads it meanwhile finds the old or the new one.
     """
     yaml = YAML()
     params = yaml.load(path)

@@ -57,6 +57,9 @@ def test_every_model_gives_probabilities(name: str) -> None:
 def test_models_of_the_same_net_differ_in_what_their_names_say() -> None:
     fixed, fresh = (STUDY.models[name].model_dump() for name in ("mlp", "mlp_fresh"))
     assert fixed | {"fresh_noise": True} == fresh
+    assert fresh | {"standardise": True} == STUDY.models["mlp_standardised"].model_dump()
+    fixed, fresh = (STUDY.models[name].model_dump() for name in ("cnn", "cnn_fresh"))
+    assert fixed | {"fresh_noise": True} == fresh
 
 
 FIT = {"optimizer": "adam", "learning_rate": 0.1, "batch_size": 1, "epochs": 1}
@@ -76,6 +79,27 @@ def test_pool_before_relu_is_pool_after_it() -> None:
     after = keras.layers.MaxPooling2D(2)(keras.layers.ReLU()(convolved))
     last = model.get_layer("probabilities")
     np.testing.assert_allclose(models.predict(model, images), last(keras.layers.Flatten()(after)), rtol=1e-5)
+
+
+def test_a_stride_keeps_every_other_place() -> None:
+    images = np.random.default_rng(0).normal(size=(5, 28, 28)).astype(np.float32)[..., np.newaxis]
+    every, other = built(0, [{"conv": 4, "kernel": 3}]), built(0, [{"conv": 4, "kernel": 3, "stride": 2}])
+    expected = every.get_layer("conv_0")(images)[:, ::2, ::2]
+    np.testing.assert_allclose(other.get_layer("conv_0")(images), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [26, 27, 28])
+@pytest.mark.parametrize("stride", [1, 2, 27, 28])
+@pytest.mark.parametrize("pool", [1, 2, 3])
+def test_what_is_left_of_the_image_is_what_keras_leaves(side: int, stride: int, pool: int) -> None:
+    conv = {"conv": 1, "kernel": side, "stride": stride, "pool": pool}
+    image = keras.layers.Conv2D(1, side, stride)(np.zeros((1, 28, 28, 1), np.float32))
+    left = image.shape[1] // pool
+    if left:
+        assert built(0, [conv]).get_layer("flatten").output.shape == (None, left**2)
+    else:
+        with pytest.raises(ValueError, match="nothing is left"):
+            built(0, [conv])
 
 
 def test_a_network_that_standardises_gives_what_another_gives_for_standardised_images(tmp_path: Path) -> None:

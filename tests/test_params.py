@@ -263,6 +263,7 @@ COMMENTS = " ".join(line.partition("#")[2].strip() for line in LINES)
 # What a comment says a key is where it is left out.
 DEFAULTS = [
     (Conv, "kernel", r"kernel side, (\w+),"),
+    (Conv, "stride", r"stride, (\w+),"),
     (Conv, "pool", r"pool side, (\w+),"),
     (Conv, "batch_norm", r"and batch_norm, (\w+)\)"),
     (OptimizerParams, "schedule", r"schedule: (\w+) \(default\)"),
@@ -440,6 +441,7 @@ ZERO = ("Expected 0 written as 0",)
         *(("models.cnn.layers[0].conv", value, ()) for value in NOT_COUNTS),
         *(("models.cnn.layers[0].kernel", value, ()) for value in (*NOT_COUNTS, 29)),
         *(("models.cnn.layers[1].pool", value, ()) for value in (*NOT_COUNTS, 29)),
+        *(("models.cnn.layers[1].stride", value, ()) for value in (*NOT_COUNTS, 29)),
         ("models.cnn.standardise", "yes", ("boolean",)),
         ("models.cnn_bn.layers[0].batch_norm", "yes", ("boolean",)),
         ("weight_decay.model", None, ("string",)),
@@ -574,7 +576,7 @@ def test_layers_that_do_not_fit_are_named(
         "compute.gpus",
         "grid.scale",
         "models.mlp.layer",
-        "models.cnn.layers[0].stride",
+        "models.cnn.layers[0].dilation",
         "models.mlp.layers[0].kernel",
         "models.mlp.layers[0].conv",
         "models.mlp.l2",

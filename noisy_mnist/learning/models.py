@@ -44,8 +44,8 @@ def classifier(params: ModelParams, precision: str, mean: float = 0, std: float 
     flat = False
     for index, layer in enumerate(params.layers):
         match layer:
-            case Conv(conv=filters, kernel=side, pool=pool, batch_norm=batch_norm):
-                conv = {"use_bias": not batch_norm, "kernel_regularizer": kernel, "dtype": precision}
+            case Conv(conv=filters, kernel=side, stride=stride, pool=pool, batch_norm=batch_norm):
+                conv = {"strides": stride, "use_bias": not batch_norm, "kernel_regularizer": kernel, "dtype": precision}
                 stack.append(layers.Conv2D(filters, side, name=f"conv_{index}", **conv))
                 if pool > 1:
                     stack.append(layers.MaxPooling2D(pool, name=f"pool_{index}", dtype=precision))

@@ -19,12 +19,14 @@ class Dense(Section):
 class Conv(Section):
     """``conv`` square filters of side ``kernel`` pixels without padding, then pooling, batch norm and relu.
 
-    pool: only the largest value of each ``pool`` × ``pool`` square is kept. Without batch norm, pooling before relu
-    gives the same result as after it. With batch norm, it leaves fewer values to normalise.
+    stride: pixels from one place of a filter to the next. pool: only the largest value of each ``pool`` × ``pool``
+    square is kept. Without batch norm, pooling before relu gives the same result as after it. With batch norm, it
+    leaves fewer values to normalise.
     """
 
     conv: int = Field(ge=1, le=4096)
     kernel: int = Field(default=3, ge=1, le=28)
+    stride: int = Field(default=1, ge=1, le=28)
     pool: int = Field(default=1, ge=1, le=28)
     batch_norm: bool = False
 
@@ -92,7 +94,7 @@ class ModelParams(OptimizerParams):
             elif isinstance(layer, Conv):
                 if side is None:
                     raise ValueError(f"layers[{index}]: conv must come before the first dense layer")
-                side = (side - layer.kernel + 1) // layer.pool
+                side = ((side - layer.kernel) // layer.stride + 1) // layer.pool
                 if side < 1:
                     raise ValueError(f"layers[{index}]: nothing is left of the 28×28 image: use fewer or smaller ones")
         return self

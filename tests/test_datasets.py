@@ -253,7 +253,7 @@ def test_wrong_file_is_replaced_and_what_links_to_it_left_alone(tmp_path: Path, 
 def test_what_a_killed_download_left_goes_and_a_file_of_the_user_is_named(serve: Serve, folder: Path) -> None:
     """DVC would cache either with the folder; not what ``.dvcignore`` names."""
     stored(folder)
-    for name in ("tmp3x_9abcd", ".DS_Store"):
+    for name in ("tmp3x_9abcd", f".{FILES[0]}.partial", ".DS_Store"):
         (folder / name).write_text("x")
     download.fetch(source(serve(good)), folder)
     assert content(folder).keys() == {*FILES, ".DS_Store"}

@@ -484,6 +484,13 @@ def test_without_dask_everything_but_a_cluster_works(tiny: Path, change: Callabl
     assert shown(tool(tiny, "repro")) == {"check", "figures"}
 
 
+def test_workers_are_no_more_than_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "free_memory", lambda: 10**12)
+    assert pools.workers_here(1) == len(os.sched_getaffinity(0))
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    assert pools.workers_here(1) == pools.workers_here(2) == 1
+
+
 def test_free_memory_is_the_machines_and_the_cgroups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pools, "CGROUP", tmp_path)
     free = psutil.virtual_memory().available

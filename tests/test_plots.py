@@ -8,7 +8,10 @@ import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -124,6 +127,28 @@ def test_what_a_revision_lacks_is_named_and_the_rest_is_drawn(tiny: Path, tmp_pa
     assert all(revisions == {"workspace", "main", "feature/old"} for revisions in drawn.values())
     assert "<p>not drawn of feature/old: plots/curves.csv (" in dom
     assert not logged
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"title": None, "mark": "point"},
+        {"title": ["a", "b"], "facet": {"field": "computed"}, "spec": {"width": "container"}},
+        {"facet": {"column": {"field": "rev"}}, "spec": {"width": {"step": 2}, "encoding": {"color": {"field": "x"}}}},
+    ],
+)
+@pytest.mark.parametrize("names", [["workspace"], ["main", "workspace"]])
+def test_plots_of_a_users_own_templates_are_left_as_they_are(spec: dict[str, Any], names: list[str]) -> None:
+    part = {"type": "vega", "content": spec, "revisions": names}
+    shown = plots_page.figure("plots/mine.csv", part, names)
+    (content,) = re.findall(r'data-spec="(.*?)"', shown)
+    assert json.loads(html.unescape(content)) == spec
+
+
+def test_a_headline_has_a_gap_where_a_method_lacks_a_scale() -> None:
+    table = pd.DataFrame({"method": ["a", "a", "b"], "scale": [0, 1, 1], "accuracy": 0.5, "ci95": [0.1, np.nan, 0.1]})
+    cells = re.findall("<td>(.*?)</td>", plots_page.headline(table).replace("<b>", "").replace("</b>", ""))
+    assert cells == ["a", "0.5000 ± 0.1000", "0.5000", "b", "–", "0.5000 ± 0.1000"]
 
 
 def test_it_opens_with_the_headline_and_what_differs(tiny: Path, change: Callable[..., None]) -> None:

@@ -89,7 +89,7 @@ def in_outputs(repo: Repo, stage: PipelineStage) -> list[Path]:
 def set_aside(path: Path) -> str:
     """Move a file or folder out of the way, and return a line that says so."""
     top = ASIDE
-    while (top / path).exists() or any(parent.is_file() for parent in (top / path).parents):
+    while (top / path).exists() or any((top / parent).is_file() for parent in path.parents if parent.name):
         top /= "~"  # beside what was moved here before
     place = top / path
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,9 @@ def headline(commit: str) -> pd.DataFrame | None:
         table = pd.read_csv(BytesIO(content(HEADLINE, commit)))
     except ValueError:  # not CSV; pandas' own errors are ValueErrors
         return None
-    return table if {"method", "scale", "accuracy", "ci95"} <= {*table.columns} else None
+    numbers = table.reindex(columns=["scale", "accuracy", "ci95"])
+    whole = "method" in table and not numbers["scale"].isna().any()
+    return table if whole and all(pd.api.types.is_numeric_dtype(kind) for kind in numbers.dtypes) else None
 
 
 def not_drawn(plots: Mapping[str, Any], errors: Sequence[Mapping[str, str]], revisions: Sequence[str]) -> list[str]:

@@ -14,7 +14,8 @@ import vl_convert
 
 VEGA_LITE = "5.20"  # of the major version for which the templates in .dvc/plots are written
 # Of revisions, in their order: the colours of Okabe & Ito (2008) on which white text is readable.
-COLOURS = ("#0072b2", "#c14f00", "#007e5d", "#a8568c", "#555555")
+COLOURS = ("#0072b2", "#c14f00", "#007e5d", "#a8568c", "#555555", "#882255", "#6b6b00", "#332288", "#8c564b", "#2b7a70")
+ABSENT = object()
 PANEL = 240  # width in pixels of a panel that does not set its own
 # In the order of the README: what each plot shows and what to look for.
 PLOTS = {
@@ -121,12 +122,16 @@ def colour(name: str, names: Sequence[str]) -> str:
 def headline(comparison: pd.DataFrame) -> str:
     """Return a table of test accuracy ± half-width by method (row) and noise scale (column), the best net in bold."""
     best = comparison[comparison["method"] != "posterior"].groupby("scale")["accuracy"].max()
-    rows = [["test accuracy at noise scale", *(f"{scale:g}" for scale in dict.fromkeys(comparison["scale"]))]]
+    scales = list(dict.fromkeys(comparison["scale"]))
+    rows = [["test accuracy at noise scale", *(f"{scale:g}" for scale in scales)]]
     for method, part in comparison.groupby("method", sort=False):
+        found = {row["scale"]: row for row in part.to_dict("records")}
         cells = [html.escape(str(method))]
-        for row in part.to_dict("records"):
-            shown = f"{row['accuracy']:.4f}" + ("" if pd.isna(row["ci95"]) else f" ± {row['ci95']:.4f}")
-            is_best = method != "posterior" and row["accuracy"] == best[row["scale"]]
+        for scale in scales:
+            row = found.get(scale, {"accuracy": None, "ci95": None})
+            shown = "–" if pd.isna(row["accuracy"]) else f"{row['accuracy']:.4f}"
+            shown += "" if pd.isna(row["ci95"]) else f" ± {row['ci95']:.4f}"
+            is_best = method != "posterior" and row["accuracy"] == best[scale]
             cells.append(f"<b>{shown}</b>" if is_best else shown)
         rows.append(cells)
     return table(rows)
@@ -137,7 +142,9 @@ def differences(revisions: Sequence[Revision]) -> str:
     names = [revision.name for revision in revisions]
     rows = [["parameter", *(badge(name, names) for name in names)]]
     for key in dict.fromkeys(key for revision in revisions for key in revision.params):
-        values = [json.dumps(revision.params[key]) if key in revision.params else "–" for revision in revisions]
+        values = [
+            json.dumps(revision.params[key], default=str) if key in revision.params else "–" for revision in revisions
+        ]
         if len({*values}) > 1:
             rows.append([html.escape(cell) for cell in (key, *values)])
     return table(rows, "params") if len(rows) > 1 else "<p>No parameter differs.</p>"
@@ -173,10 +180,10 @@ def figure(name: str, part: Plot, names: Sequence[str]) -> str:
             text += " It is the same in these revisions."
     else:
         spec = dict(part["content"])
-        own = spec.pop("title", "")  # in a template of this project: text and subtitle
-        own = own if isinstance(own, dict) else {"text": own}
-        title, text = own["text"], f"{text} {own.get('subtitle', '')}"
-        spec = by_revision(spec, names) if len(names) > 1 else of_one_revision(spec)
+        if name in PLOTS:  # drawn with a template of this project
+            head = spec.pop("title")
+            title, text = head["text"], f"{text} {head['subtitle']}"
+            spec = by_revision(spec, names) if len(names) > 1 else of_one_revision(spec)
         width = spec.get("spec", {}).get("width")
         panel = width if isinstance(width, int) else PANEL
         shown = f'<div data-panel="{panel}" data-spec="{html.escape(json.dumps(spec))}"></div>'

@@ -96,8 +96,8 @@ def cluster(scheduler: str) -> Iterator[Pool]:
 def workers_here(threads: int) -> int:
     """Return how many stages to run at once on this machine: as many as cores and free memory allow, at least 1.
 
-    Cores are those that this process may use, given its affinity and its cgroup's quota. threads: per numerical
-    operation.
+    Cores are those that this process may use, given its affinity, its cgroup's quota and LOKY_MAX_CPU_COUNT. threads:
+    per numerical operation.
     """
     cores = int(cpu_count())
     return max(1, min(cores // threads, free_memory() // BYTES_OF_A_STAGE))

@@ -45,7 +45,8 @@ def main() -> None:
                     shutil.copyfile(path, copy)
         if damaged := find_damaged(repo):
             found = f"{len(damaged)} objects in .dvc/{REMOTE} are damaged, such as {next(iter(damaged))}"
-            raise UserError(f"{found}: 'make repair' brings them back from git. Then publish again")
+            todo = "'make repair' brings them back from git or the cache; else 'make prune' drops them"
+            raise UserError(f"{found}: {todo}. Then publish again")
         kept = {cache.path_in(remote, md5) for md5 in [*sources, *left_behind(repo, find)]}
         outdated = [path for path in Path(remote.path).rglob("*") if path.is_file() and path not in kept]
         for path in outdated:

@@ -32,8 +32,8 @@ MIRROR_VARIABLE = "MNIST_MIRROR"
 MIRROR_HOLDS = f"a URL or a folder that holds {', '.join(FILES)}"
 GZIP = b"\x1f\x8b"  # the first bytes of all four files
 ATTEMPTS = 3
-# The temporary name, from Python's tempfile, that pooch gives a download. A killed run leaves the file behind.
-PARTIAL = re.compile(r"tmp\w{8}")
+# What a killed run leaves: pooch's name of a download, which Python's tempfile makes, and those of files.replacing.
+PARTIAL = re.compile(r"tmp\w{8}|\..+\.(partial|former)")
 # The size of the test split of `digits`, a fifth of its 1,797 images.
 DIGITS_TEST = 360
 

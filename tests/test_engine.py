@@ -189,6 +189,17 @@ def test_a_dependency_that_changes_while_a_stage_runs_is_noticed(
     assert "train@tiny-0.5-0" in shown(tool(tiny, "repro", "train@tiny-0.5-0"))
 
 
+def test_a_change_of_params_is_noticed_at_any_time(
+    tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though params.yaml is parsed only when it has changed."""
+    monkeypatch.chdir(tiny)
+    with repository.open_repo() as repo, Planner(repo, [], allow_missing=False) as planner:
+        for seed, changed in ((0, False), (1, True), (0, False), (2, True)):
+            change({"synthesize.seed": seed})
+            assert planner.changed("synthesize") == changed
+
+
 def test_a_full_disk_gets_a_message_and_the_next_run_resumes(tiny: Path, change: Callable[..., None]) -> None:
     """A limit on the size of a file stands in for the disk: no noisy copy of the training images can be written."""
     change({"noise.seed": 1})
@@ -235,7 +246,7 @@ def test_a_command_has_the_environment_of_its_worker(tiny: Path, monkeypatch: py
 
 def test_a_warning_of_a_stage_is_shown_and_the_rest_of_its_log_is_not(tiny: Path) -> None:
     graph = (tiny / "dvc.yaml").read_text()
-    said = "cmd: echo 'warning: look' && echo 'no warning: x' && python -m stages.check"
+    said = "cmd: \"echo 'warning: look' && echo 'no warning: x' && python -m stages.check\""
     (tiny / "dvc.yaml").write_text(graph.replace("cmd: python -m stages.check", said))
     output = tool(tiny, "repro", "check")
     assert "check: warning: look\n" in output

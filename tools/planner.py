@@ -11,9 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dvc.dependency import param
 from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
@@ -39,6 +42,21 @@ WRITING_SHARE = 0.05
 SECONDS_BETWEEN_WRITES = 5
 
 
+_parse = param.load_path
+
+
+@lru_cache(maxsize=2)
+def _parsed(path: str, fs: Any, _state: tuple[int, ...]) -> Any:
+    """Return a params file as DVC reads it; _state: of the file, which tells whether it has changed since."""
+    return _parse(path, fs)
+
+
+def _parse_once(path: str, fs: Any) -> Any:
+    """Return a params file as DVC reads it, parsed again only if the file has changed."""
+    state = Path(path).stat()
+    return deepcopy(_parsed(path, fs, (state.st_mtime_ns, state.st_size, state.st_ino)))
+
+
 class BusyError(Exception):
     """Another process uses a path that a stage needs."""
 
@@ -52,6 +70,7 @@ class Planner:
         targets: stages to run, with those that they need; all if empty. allow_missing: missing files alone do not count
         as a change.
         """
+        param.load_path = _parse_once  # DVC parses params.yaml eight times for each stage that runs
         self.repo = repo
         self.run = f"{platform.node()}-{os.getpid()}-{time.time_ns()}"  # a name for this run
         self.allow_missing = allow_missing

@@ -458,6 +458,7 @@ def test_lost_entries_come_back(tiny: Path, change: Callable[..., None]) -> None
         assert name in output
     assert not ran(tool(tiny, "repair"))
     assert YAML(typ="safe").load(lock)["stages"] == entries
+    assert "&id" not in lock.read_text()  # no entry refers to another
 
 
 def test_a_lock_file_that_git_does_not_have_cannot_be_compared(tiny: Path) -> None:

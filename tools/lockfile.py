@@ -1,5 +1,6 @@
 """dvc.lock: reading and changing its entries, and the entry that DVC would write for a stage."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,10 @@ def change(replaced: Mapping[str, Entry], removed: Iterable[str] = ()) -> None:
 
 def write(lock: Mapping[str, Any]) -> None:
     """Write dvc.lock in DVC's format. The caller must hold DVC's lock."""
+    # Parts that entries share would be written once, as an anchor, with aliases elsewhere.
+    stages = {name: copy.deepcopy(entry) for name, entry in lock.get("stages", {}).items()}
     with files.replacing(LOCK_FILE) as path:
-        dump_yaml(path, {"schema": "2.0", **lock})
+        dump_yaml(path, {"schema": "2.0", **lock, "stages": stages})
 
 
 def same_run(one: Entry, other: Entry) -> bool:

@@ -44,15 +44,15 @@ def run(*arguments: str, folder: Path = Path()) -> bytes:
     return done.stdout
 
 
-def committed(path: Path) -> dict[Path, str]:
+def committed(path: Path, commit: str = "HEAD") -> dict[Path, str]:
     """Return git's object ID of a file, or of each file in a folder, by path; empty if none is committed.
 
-    That is so only if the last commit lacks the path, or if there is no commit yet. Raises UserError if git fails.
+    That is so only if the commit lacks the path, or if there is no commit yet. Raises UserError if git fails.
     """
-    if _run("rev-parse", "--verify", "--quiet", "HEAD").returncode == 1:
+    if _run("rev-parse", "--verify", "--quiet", commit).returncode == 1:
         run("rev-list", "--max-count=1", "--all")  # fails if the branch is damaged; otherwise there is no commit yet
         return {}
-    lines = run("ls-tree", "-r", "-z", "HEAD", "--", str(path)).split(b"\0")[:-1]
+    lines = run("ls-tree", "-r", "-z", commit, "--", str(path)).split(b"\0")[:-1]
     parts = [os.fsdecode(line).split("\t", 1) for line in lines]
     return {Path(name): about.split()[2] for about, name in parts}
 
@@ -62,9 +62,9 @@ def names(folder: Path) -> list[str]:
     return list(_below(folder))
 
 
-def read(path: Path) -> bytes:
+def read(path: Path, commit: str = "HEAD") -> bytes:
     """Return the committed bytes of a file, empty if it is not committed."""
-    found = committed(path).get(path)
+    found = committed(path, commit).get(path)
     return run("cat-file", "blob", found) if found else b""
 
 

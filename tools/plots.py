@@ -29,9 +29,7 @@ def main(*revisions: str) -> None:
 
     Raises UserError for an unknown revision, if dvc cannot read a plot of the workspace, or if git fails on revisions.
     """
-    if revisions:
-        git.run("rev-parse", "--git-dir")  # git's message has a remedy, DVC's does not
-    commits = resolved(revisions)
+    commits = resolved(revisions) if revisions else {}
     shown = [*commits, WORKSPACE]
     command = ["dvc", "plots", "diff", *shown] if revisions else ["dvc", "plots", "show"]
     collected = json.loads(call([*command, "--json"], stdout=subprocess.PIPE))
@@ -54,7 +52,11 @@ def main(*revisions: str) -> None:
 
 
 def resolved(revisions: Sequence[str]) -> dict[str, str]:
-    """Return the commit of each revision, without duplicates. Raises UserError if this clone does not know one."""
+    """Return the commit of each revision, without duplicates.
+
+    Raises UserError if this clone does not know one, or git fails.
+    """
+    git.run("rev-parse", "--git-dir")  # if it fails, git's message has a remedy, DVC's does not
     commits: dict[str, str] = {}
     with Repo(".") as repo:
         for revision in revisions:
@@ -70,10 +72,9 @@ def resolved(revisions: Sequence[str]) -> dict[str, str]:
 
 def content(path: Path, commit: str) -> bytes:
     """Return the bytes of a file in a commit, or in the workspace if commit is ""; none if it does not exist."""
-    if not commit:
-        return path.read_bytes() if path.exists() else b""
-    there = git.run("ls-tree", commit, "--", str(path))
-    return git.run("show", f"{commit}:./{path}") if there else b""
+    if commit:
+        return git.read(path, commit)
+    return path.read_bytes() if path.exists() else b""
 
 
 def params(commit: str) -> dict[str, Any]:

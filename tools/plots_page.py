@@ -15,7 +15,6 @@ import vl_convert
 VEGA_LITE = "5.20"  # of the major version for which the templates in .dvc/plots are written
 # Of revisions, in their order: the colours of Okabe & Ito (2008) on which white text is readable.
 COLOURS = ("#0072b2", "#c14f00", "#007e5d", "#a8568c", "#555555", "#882255", "#6b6b00", "#332288", "#8c564b", "#2b7a70")
-ABSENT = object()
 PANEL = 240  # width in pixels of a panel that does not set its own
 # In the order of the README: what each plot shows and what to look for.
 PLOTS = {
@@ -187,8 +186,8 @@ def figure(name: str, part: Plot, names: Sequence[str]) -> str:
         width = spec.get("spec", {}).get("width")
         panel = width if isinstance(width, int) else PANEL
         shown = f'<div data-panel="{panel}" data-spec="{html.escape(json.dumps(spec))}"></div>'
-    shown_of = [badge(revision, names) for revision in names if revision in part["revisions"]]
-    of = " ".join(shown_of) if len(names) > 1 else ""
+    drawn = part["revisions"] if len(names) > 1 else ()
+    of = " ".join(badge(revision, names) for revision in names if revision in drawn)
     caption = f"<b>{html.escape(title)} {of}</b>{html.escape(text)}"
     return f'<figure id="{html.escape(name)}"><figcaption>{caption}</figcaption>{shown}</figure>'
 

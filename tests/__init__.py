@@ -1,1 +1,1 @@
-"""Tests: ``test_<module>.py`` for each module of the library, and the pipeline's own."""
+"""Tests: ``test_<module>.py`` for each module of the library, and tests of the pipeline."""

@@ -1,4 +1,4 @@
-"""One tiny finished graph, made once with the real dvc and copied by each test that changes it."""
+"""One tiny finished graph, run once by ``make repro`` and copied by each test that changes it."""
 
 import fcntl
 import os
@@ -45,12 +45,12 @@ TINY = {
 }
 
 
-# The files that take minutes, longest first: begun last, one of them would run on while all other processes are done.
+# The test files that take minutes, longest first. Started last, one of them would still run when all others are done.
 SLOW = ("interruptions", "pipeline", "engine", "results", "publish", "graph")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slow files."""
+    """Run the slow files first."""
     order = {f"test_{name}": position for position, name in enumerate(SLOW)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
@@ -61,7 +61,7 @@ def dvc(folder: Path, *arguments: str, status: int | None = 0) -> str:
 
 
 def run_in(folder: Path, command: list[str], status: int | None) -> str:
-    """Run a command in ``folder``; see dvc."""
+    """Run any command in ``folder``, as ``dvc`` does."""
     pipe, environment = subprocess.PIPE, program_environment()
     run = subprocess.run(command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, check=False)
     output = run.stdout.decode()
@@ -70,7 +70,7 @@ def run_in(folder: Path, command: list[str], status: int | None) -> str:
 
 
 def program_environment() -> dict[str, str]:
-    """Return an environment whose path begins with the programs of this Python's environment."""
+    """Return the environment variables, with the folder of this Python first in PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return {**environment(), "PATH": path}
 
@@ -86,7 +86,7 @@ def ran(output: str) -> set[str]:
 
 
 def shown(output: str) -> set[str]:
-    """Return the stages that make repro says have ended well."""
+    """Return the stages that make repro says have succeeded."""
     return set(re.findall(r"^\d+/\d+ (\S+): (?:\d+ s|from the run cache), \d+ to go$", output, re.MULTILINE))
 
 
@@ -96,7 +96,7 @@ def failed(output: str) -> set[str]:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git in ``folder`` with an author of its own and return what it printed."""
+    """Run git in ``folder`` with a test author and return what it printed."""
     author = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
     command = ["git", *author, *arguments]
     return subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True, text=True).stdout
@@ -104,7 +104,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def current_results() -> None:
-    """Skip a test of the committed results for as long as README says that they are those of an older commit."""
+    """Skip a test of the committed results while README says that they are those of an older commit."""
     found = re.search(r"those of commit `\w+`", (workspace.ROOT / "README.md").read_text(encoding="utf-8"))
     if found:
         pytest.skip(f"README says that the committed results are {found[0]}")
@@ -112,15 +112,15 @@ def current_results() -> None:
 
 @pytest.fixture(scope="session")
 def tensorflow_set_up() -> None:
-    """Set TensorFlow up as the stages do: once it is in use in a process, no other test there could."""
-    from noisy_mnist.learning import backend  # it takes seconds, and most tests do without
+    """Set TensorFlow up as the stages do. Once a process has used TensorFlow, no test can."""
+    from noisy_mnist.learning import backend  # takes seconds, and most tests do not need it
 
     backend.set_up(threads=1)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a workspace whose tiny graph has run and is committed: not to be changed. All test processes share it."""
+    """Return a workspace whose tiny graph has run and is committed. All test processes share it: do not change it."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent

@@ -1,4 +1,4 @@
-"""TensorFlow comes in through one module, says nothing unless its import fails, and nothing else has side effects."""
+"""TensorFlow is imported by one module, which shows its output only if that fails and has the only side effects."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ from tools.workspace import ROOT
 
 SET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "KERAS_HOME": os.devnull}
 BACKEND = ROOT / "noisy_mnist/learning/backend.py"
-# What TensorFlow's C++ writes to the descriptor of stderr while it is imported, and what Python does.
+# Stands for TensorFlow's import: C++ writes to the descriptor of stderr, and Python to sys.stderr.
 SAY = 'import os, sys\nos.write(2, b"from C\\n")\nprint("from Python", file=sys.stderr)\n'
 SAID = "from C\nfrom Python\n"
 # Stderr must work after the import, for C and for Python.
@@ -32,20 +32,20 @@ def python(code: str, *paths: Path, **variables: str) -> "subprocess.CompletedPr
 
 
 def fake(folder: Path, **packages: str) -> Path:
-    """Return a folder with packages keras and tensorflow: the code of those that are given, the others empty."""
+    """Return a folder with packages keras and tensorflow, each with the given code or empty."""
     for name in ("keras", "tensorflow"):
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text(packages.get(name, ""))
     return folder
 
 
-def test_importing_it_says_nothing() -> None:
+def test_importing_it_prints_nothing() -> None:
     result = python(IMPORT + "print(backend.tf.__version__, backend.keras.__version__)")
     assert (result.returncode, result.stderr) == (0, "")
     assert len(result.stdout.split()) == 2
 
 
-def test_it_does_not_import_what_takes_long_and_is_not_used() -> None:
+def test_slow_libraries_that_are_not_used_are_not_imported() -> None:
     code = (
         "from noisy_mnist.learning import runs\nfound = {'matplotlib', 'sklearn'} & sys.modules.keys()\nprint(found)\n"
     )
@@ -56,7 +56,7 @@ def test_it_does_not_import_what_takes_long_and_is_not_used() -> None:
 
 
 @pytest.mark.parametrize("package", ["keras", "tensorflow"])
-def test_what_an_import_says_that_succeeds_is_not_shown(tmp_path: Path, package: str) -> None:
+def test_output_of_a_successful_import_is_not_shown(tmp_path: Path, package: str) -> None:
     result = python(IMPORT + AFTERWARDS, fake(tmp_path, **{package: SAY}))
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr == SAID_AFTERWARDS
@@ -64,7 +64,7 @@ def test_what_an_import_says_that_succeeds_is_not_shown(tmp_path: Path, package:
 
 @pytest.mark.parametrize("package", ["keras", "tensorflow"])
 @pytest.mark.parametrize("error", ["ImportError", "KeyboardInterrupt"])
-def test_what_an_import_says_that_fails_is_shown(tmp_path: Path, package: str, error: str) -> None:
+def test_output_of_a_failed_import_is_shown(tmp_path: Path, package: str, error: str) -> None:
     caught = (
         f"import os, sys\ntry:\n    import noisy_mnist.learning.backend\nexcept {error} as error:\n    print(error)\n"
     )
@@ -73,7 +73,7 @@ def test_what_an_import_says_that_fails_is_shown(tmp_path: Path, package: str, e
     assert result.stderr == SAID + SAID_AFTERWARDS
 
 
-def test_traceback_of_a_failed_import_comes_after_what_it_said(tmp_path: Path) -> None:
+def test_traceback_of_a_failed_import_comes_after_its_output(tmp_path: Path) -> None:
     result = python(IMPORT, fake(tmp_path, tensorflow=f"{SAY}raise ImportError('no library')\n"))
     assert result.returncode == 1
     assert result.stderr.startswith(f"{SAID}Traceback")
@@ -97,7 +97,7 @@ def test_tensorflow_finds_its_settings_and_none_from_outside_the_project(tmp_pat
     assert (SET | stay).items() <= found.items()
     assert not {"DNNL_MAX_CPU_ISA", "KERAS_BACKEND", "XLA_FLAGS"} & found.keys()
     assert run.stderr.endswith(f"which would change results: {', '.join(names)}\n")
-    assert not python(IMPORT, folder, **SET).stderr  # as a process finds them that another with the backend started
+    assert not python(IMPORT, folder, **SET).stderr  # as in a process that one with the backend started
 
 
 def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     assert python(code, fake(tmp_path)).stdout == "True\n"
 
 
-# Imports all modules twice: the first time brings in other libraries, which set variables of their own. Prints what
-# each module changed, the backend first: it stands in for those that import it.
+# Imports all modules twice: the first time, other libraries set variables of their own. Prints what each module
+# changed. The backend comes first, so that its changes are not counted for the modules that import it.
 CHANGES = """
 import importlib, json, os, pkgutil, sys
 import matplotlib as mpl
@@ -139,12 +139,12 @@ def test_importing_the_library_changes_nothing_but_what_tensorflow_reads() -> No
     result = python(CHANGES)
     assert (result.returncode, result.stderr) == (0, "")
     changes = json.loads(result.stdout)
-    assert len(changes) == len(list(ROOT.glob("noisy_mnist/**/*.py"))) - 1  # but for the package itself
+    assert len(changes) == len(list(ROOT.glob("noisy_mnist/**/*.py"))) - 1  # all but the package itself
     assert {module: changed for module, changed in changes.items() if changed} == {"noisy_mnist.learning.backend": SET}
 
 
 def imported(path: Path) -> set[str]:
-    """Return the first part of the name of every module that a file imports, wherever in it."""
+    """Return the top-level name of every module that a file imports, anywhere in it."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}

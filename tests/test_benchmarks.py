@@ -1,4 +1,4 @@
-"""What the benchmarks compare and count; how long anything takes is not tested."""
+"""What the benchmarks compare and count. Times are not tested."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ CHANGES = full_study.possible_changes(PARAMS)
 
 
 @pytest.mark.parametrize("changes", [growth.SMALL, *map(scaling.grid, scaling.WORKERS), *CHANGES.values()])
-def test_grids_are_ones_that_the_graph_accepts(
+def test_grids_are_accepted_by_the_graph(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     shutil.copy(workspace.ROOT / "params.yaml", tmp_path)
@@ -55,7 +55,7 @@ def test_the_notebook_trains_the_network_of_params(tmp_path: Path, net: str) -> 
     assert theirs.optimizer.iterations == 2
 
 
-def test_products_are_counted_forward_and_twice_backward_but_for_the_first_layer(tmp_path: Path) -> None:
+def test_flop_count_the_backward_pass_twice_but_once_in_the_first_layer(tmp_path: Path) -> None:
     shutil.copy(workspace.ROOT / "params.yaml", tmp_path)
     net = {**PARAMS["models"]["cnn"], "layers": [{"conv": 2, "kernel": 3, "pool": 2}, {"dropout": 0.5}, {"dense": 3}]}
     workspace.change_params(tmp_path / "params.yaml", {"models.cnn": net})
@@ -69,14 +69,14 @@ def test_products_are_counted_forward_and_twice_backward_but_for_the_first_layer
     assert training_speed.gflop(training_speed.Net("cnn", 3, 1, {}), tmp_path) == pytest.approx(expected / 1e9)
 
 
-def test_cpu_seconds_count_the_processes_of_a_process_and_no_waiting(tmp_path: Path) -> None:
+def test_cpu_seconds_count_child_processes_and_no_waiting(tmp_path: Path) -> None:
     busy = "import time\nwhile time.process_time() < 0.5: pass"
     assert measure.command(["sh", "-c", f'"{sys.executable}" -c "$0"; true', busy], tmp_path).cpu_seconds >= 0.5
     asleep = measure.command(["sleep", "1"], tmp_path)
     assert asleep.cpu_seconds < 0.5 < asleep.seconds
 
 
-def test_stubs_write_all_outputs_of_stages_that_are_as_they_were_but_for_their_commands(tmp_path: Path) -> None:
+def test_stubs_change_only_the_commands_of_stages_and_write_all_their_outputs(tmp_path: Path) -> None:
     stubs.create(tmp_path, growth.SMALL)
     originals, stages = (workspace.read_params(root / "dvc.yaml")["stages"] for root in (workspace.ROOT, tmp_path))
     assert {name: stage | {"cmd": ""} for name, stage in stages.items()} == {
@@ -90,7 +90,7 @@ def test_stubs_write_all_outputs_of_stages_that_are_as_they_were_but_for_their_c
     assert one_of_each.keys() == stages.keys()
 
 
-def test_the_cost_of_a_stage_is_that_of_a_run_beyond_one_with_nothing_to_do(tmp_path: Path) -> None:
+def test_the_cost_of_a_stage_is_what_its_run_takes_beyond_one_with_nothing_to_do(tmp_path: Path) -> None:
     noop = Run(5.0, 3.0, [(4.9, "Data and pipelines are up to date.")])
     runs = [Run(9.0, cpu, [(1.0, "Running stage 'check':"), (5.0, "Running stage 'figures':")]) for cpu in (7, 13, 9)]
     (tmp_path / "dvc.lock").write_bytes(bytes(1500))
@@ -104,7 +104,7 @@ def test_the_cost_of_a_stage_is_that_of_a_run_beyond_one_with_nothing_to_do(tmp_
     }
 
 
-def test_dvc_takes_copied_grid_points_as_if_they_had_run(tmp_path: Path) -> None:
+def test_dvc_treats_copied_grid_points_as_if_they_had_run(tmp_path: Path) -> None:
     def ran() -> set[str]:
         return {name for _, name in stubs.started(growth.repro(tmp_path))}
 
@@ -118,13 +118,13 @@ def test_dvc_takes_copied_grid_points_as_if_they_had_run(tmp_path: Path) -> None
 
 
 def test_a_run_is_divided_among_its_stages(tmp_path: Path) -> None:
-    """A stage counts from the end of the one before, the first from the start; of epochs, all but the first count."""
+    """A stage counts from the end of the one before, or from the start. The first epoch is not timed."""
     (tmp_path / "train@mlp-0-0.log").write_text("".join(f"epoch {n}/4: loss 1, {n / 2:.2f} s\n" for n in range(1, 5)))
     lines = [(5.0, "1/9 train@mlp-0-0: 4 s, 8 to go"), (6.0, "other"), (9.0, "2/9 posterior@0: 4 s, 7 to go")]
     assert dict(full_study.timed(lines, tmp_path)) == {"train@mlp": Cost(5.0, 1.5), "posterior": Cost(4.0, 0.0)}
 
 
-def test_what_a_change_costs_is_epochs_scoring_dvc_and_the_rest() -> None:
+def test_the_cost_of_a_change_is_training_scoring_planner_and_the_rest() -> None:
     reached = Reach(Counter({"train@mlp": 3, "evaluate@mlp": 2, "posterior": 1, "summarize": 1}), 10, PARAMS)
     costs = {"train@mlp": Cost(7, 2), "evaluate@mlp": Cost(4, 0), "posterior": Cost(5, 0)}
     epochs = PARAMS["models"]["mlp"]["epochs"]

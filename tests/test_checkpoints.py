@@ -1,4 +1,4 @@
-"""Checkpoints: they hold what was stored, and go when the training they belong to has its result, and not before."""
+"""Checkpoints: they hold what was stored, and are deleted only once their training has its result."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ HISTORY = [
 
 def test_state_and_history_come_back_in_order(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    state = [rng.random((index, 3), dtype=np.float32) for index in range(12)]  # as names, 10 stands before 2
+    state = [rng.random((index, 3), dtype=np.float32) for index in range(12)]  # as names, 10 sorts before 2
     state.append(np.array(7, np.int64))
     path = tmp_path / "history/mlp/0.5-0.npz"
     checkpoints.store(path, state, HISTORY, "f")
@@ -56,13 +56,13 @@ def test_damaged_checkpoint_is_named(damage: str, tmp_path: Path) -> None:
         checkpoints.restore(path, "f")
 
 
-def test_only_the_checkpoint_of_a_finished_training_goes(tmp_path: Path) -> None:
+def test_only_the_checkpoint_of_a_finished_training_is_deleted(tmp_path: Path) -> None:
     runs = {
         "mlp/0.5-0": HISTORY,
         "weight_decay/kernel-1e-06-0": HISTORY,
         "mlp/1-0": HISTORY[:2],  # killed after one epoch; the result is of an earlier run
         "mlp/2-0": HISTORY,  # finished, but dvc could not record the result, and removed it
-        "autoencoder": [{**row, "loss": 1.0} for row in HISTORY],  # with other params
+        "autoencoder": [{**row, "loss": 1.0} for row in HISTORY],  # of a training with other params
     }
     for run, history in runs.items():
         path = tmp_path / "checkpoints" / f"{run}.npz"

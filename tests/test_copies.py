@@ -1,4 +1,4 @@
-"""Noisy copies of splits: whole or in blocks they are the same, and how they were drawn is kept beside them."""
+"""Noisy copies of splits: whole or in blocks they are the same, and a file beside them says how they were drawn."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from noisy_mnist.data.params import NoiseParams
 from noisy_mnist.data.splits import Split
 
 N = 2 * BLOCK + 7
-# The position of each split in the key of its random numbers: another one would draw all noise anew.
+# The position of each split in the key of its random numbers: another position would change all noise.
 POSITIONS = {"train": 0, "validation": 1, "test": 2}
 
 every_clip = pytest.mark.parametrize("clip", [False, True])
@@ -44,7 +44,7 @@ def test_whole_copy_is_its_blocks_in_order(clean: Split, name: str, kind: str, c
 @every_clip
 @pytest.mark.parametrize("n", [1, 4, 51, BLOCK, BLOCK + 1])
 def test_first_images_alone_get_the_noise_they_have_in_the_split(clean: Split, n: int, kind: str, clip: bool) -> None:
-    """The figures draw a few images and show what the networks were tested on."""
+    """The figures draw only a few images, but must show what the networks were tested on."""
     draw = NoiseParams(kind=kind, clip=clip, seed=3)
     for name in POSITIONS:
         first, whole = (copies.noisy(images, name, draw, 0.5) for images in (clean.first(n), clean))
@@ -74,13 +74,13 @@ def test_how_noise_was_drawn_comes_back(tmp_path: Path, kind: str, clip: bool, s
         copies.save_draw(tmp_path, draw, scale)
         assert copies.load_draw(tmp_path) == draw
         written.add((tmp_path / copies.DRAW_FILE).read_bytes())
-    assert len(written) == 1  # the scale stands in the name of the folder
+    assert len(written) == 1  # the scale is in the name of the folder
 
 
 @every_kind
 @every_clip
 @pytest.mark.parametrize("seed", [0, 5])
-def test_scale_0_is_drawn_by_no_section_noise(tmp_path: Path, kind: str, clip: bool, seed: int) -> None:
+def test_a_copy_at_scale_0_records_no_noise_params(tmp_path: Path, kind: str, clip: bool, seed: int) -> None:
     for scale in (0, 0.0, -0.0):
         copies.save_draw(tmp_path, NoiseParams(kind=kind, clip=clip, seed=seed), scale)
         assert [path.name for path in tmp_path.iterdir()] == ["noise.json"]
@@ -98,14 +98,14 @@ def test_missing_draw_is_named(tmp_path: Path) -> None:
     [
         pytest.param(b"", id="empty"),
         pytest.param(b'{"kind": "gaussian", "clip": fal', id="truncated"),
-        pytest.param(b"nul", id="no null"),
-        pytest.param(b'{"kind": "gaussian", "clip": false, "seed": 0}\xff', id="no UTF-8"),
+        pytest.param(b"nul", id="not null"),
+        pytest.param(b'{"kind": "gaussian", "clip": false, "seed": 0}\xff', id="not UTF-8"),
         *(pytest.param(content, id=content.decode()) for content in (b"0", b"false", b'""', b"[]", b"{}", b"[null]")),
         pytest.param(b'{"kind": "gaussian", "clip": false}', id="no seed"),
         pytest.param(b'{"kind": "gausian", "clip": false, "seed": 0}', id="unknown kind"),
-        pytest.param(b'{"kind": "gaussian", "clip": 0, "seed": 0}', id="clip a number"),
+        pytest.param(b'{"kind": "gaussian", "clip": 0, "seed": 0}', id="clip is a number"),
         pytest.param(b'{"kind": "gaussian", "clip": false, "seed": -1}', id="negative seed"),
-        pytest.param(b'{"kind": "gaussian", "clip": false, "seed": 0, "scale": 1}', id="further key"),
+        pytest.param(b'{"kind": "gaussian", "clip": false, "seed": 0, "scale": 1}', id="unknown key"),
     ],
 )
 def test_damaged_draw_is_named(tmp_path: Path, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Data sets: downloads from a server of our own that fails in every way, the digits, and holding images out."""
+"""Data sets: downloads from a local server that fails in every way, the digits, and held-out images."""
 
 import base64
 import gzip
@@ -28,7 +28,7 @@ from noisy_mnist.data.splits import Split
 from noisy_mnist.datasets import download, idx
 from noisy_mnist.datasets.download import FILES, GZIP, IMAGES, LABELS, MIRROR_VARIABLE, Source
 
-# Random bytes: several chunks of a download, none of them text, and begun as the files are.
+# Random bytes: several chunks of a download, none of them text, that begin as the real files do.
 BODIES = {name: GZIP + np.random.default_rng(index).bytes(5000) for index, name in enumerate(FILES)}
 DIGESTS = {name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in BODIES.items()}
 HTML = b"<html><body>Sign in to this network</body></html>"
@@ -38,7 +38,7 @@ Answer = Callable[["Handler", bytes], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a request with the server's next answer, and notes the path asked for."""
+    """Answers a request with the server's next answer, and records the path asked for."""
 
     server: "Mirror"
 
@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         answer(self, BODIES[self.path.rsplit("/", 1)[1]])
 
     def send(self, status: int, body: bytes, length: int | None = None, encoding: str = "identity") -> None:
-        """Send a whole answer, with a Content-Length of its own if given."""
+        """Send an answer; ``length`` replaces its true Content-Length."""
         self.send_response(status)
         self.send_header("Content-Encoding", encoding)
         self.send_header("Content-Length", str(len(body) if length is None else length))
@@ -74,7 +74,7 @@ class Mirror(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
-        """Let go of stalled connections and stop."""
+        """Release stalled connections and stop."""
         self.closing.set()
         self.shutdown()
         self.server_close()
@@ -91,7 +91,7 @@ def status(code: int, handler: Handler, _body: bytes) -> None:
 
 
 def page(handler: Handler, _body: bytes) -> None:
-    """Send a page under the name of the file, as the sign-in page of a network does."""
+    """Send a page instead of the file, as a network with a sign-in page does."""
     handler.send(200, HTML)
 
 
@@ -136,7 +136,7 @@ Serve = Callable[..., Mirror]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Return a function that starts a mirror with the given answers; all are stopped in the end."""
+    """Return a function that starts a mirror with the given answers; all are stopped at the end."""
     mirrors: list[Mirror] = []
 
     def start(*answers: Answer) -> Mirror:
@@ -150,7 +150,7 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Keep mirrors and proxies of the shell away, and let pauses between attempts pass at once; return them."""
+    """Ignore mirrors and proxies of the shell, and skip the pauses between attempts; return the pauses."""
     monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     made: list[float] = []
@@ -160,7 +160,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return where the files go; it does not exist yet."""
+    """Return the folder for the files; it does not exist yet."""
     return tmp_path / "raw"
 
 
@@ -183,14 +183,14 @@ def test_fetches_the_four_files(serve: Serve, folder: Path, pauses: list[float])
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_fault_that_passes_is_retried(serve: Serve, folder: Path, fault: Answer, pauses: list[float]) -> None:
+def test_temporary_fault_is_retried(serve: Serve, folder: Path, fault: Answer, pauses: list[float]) -> None:
     download.fetch(source(serve(fault, good)), folder, TIMEOUT)
     assert content(folder) == BODIES
     assert len(pauses) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_next_mirror_serves_when_the_first_does_not(serve: Serve, folder: Path, fault: Answer) -> None:
+def test_next_mirror_is_used_when_the_first_fails(serve: Serve, folder: Path, fault: Answer) -> None:
     first, second = serve(fault), serve(good)
     one_file_left = {name: BODIES[name] for name in FILES[1:]}
     folder.mkdir()
@@ -203,7 +203,7 @@ def test_next_mirror_serves_when_the_first_does_not(serve: Serve, folder: Path, 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_mirror_left_names_the_file_and_every_mirror(serve: Serve, folder: Path, fault: Answer) -> None:
+def test_when_all_mirrors_fail_the_file_and_every_mirror_are_named(serve: Serve, folder: Path, fault: Answer) -> None:
     first, second = serve(fault), serve(partial(status, 404))
     with pytest.raises(UserError) as caught:
         download.fetch(source(first, second), folder, TIMEOUT)
@@ -229,7 +229,7 @@ def test_no_server_at_all(serve: Serve, folder: Path) -> None:
     assert content(folder) == {}
 
 
-def test_files_that_are_right_are_not_asked_for_again(serve: Serve, folder: Path) -> None:
+def test_correct_files_are_not_downloaded_again(serve: Serve, folder: Path) -> None:
     mirror = serve(good)
     download.fetch(source(mirror), folder)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
@@ -238,8 +238,8 @@ def test_files_that_are_right_are_not_asked_for_again(serve: Serve, folder: Path
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_wrong_file_is_replaced_and_what_links_to_it_left_alone(tmp_path: Path, serve: Serve, folder: Path) -> None:
-    """The file may be a link into DVC's cache, as a file of another data set may."""
+def test_wrong_file_is_replaced_and_its_other_link_left_alone(tmp_path: Path, serve: Serve, folder: Path) -> None:
+    """The wrong file may be of another data set, and a link into DVC's cache."""
     mirror = serve(good)
     download.fetch(source(mirror), folder)
     (folder / FILES[2]).write_bytes(b"another data set")
@@ -250,8 +250,8 @@ def test_wrong_file_is_replaced_and_what_links_to_it_left_alone(tmp_path: Path, 
     assert (tmp_path / "cached").read_bytes() == b"another data set"
 
 
-def test_what_a_killed_download_left_goes_and_a_file_of_the_user_is_named(serve: Serve, folder: Path) -> None:
-    """DVC would cache either with the folder; not what ``.dvcignore`` names."""
+def test_leftovers_of_a_killed_download_are_deleted_and_a_users_file_is_named(serve: Serve, folder: Path) -> None:
+    """DVC would cache both with the folder, but not what ``.dvcignore`` names."""
     stored(folder)
     for name in ("tmp3x_9abcd", f".{FILES[0]}.partial", ".DS_Store"):
         (folder / name).write_text("x")
@@ -271,7 +271,7 @@ def test_wrong_file_and_no_mirror_is_an_error(serve: Serve, folder: Path) -> Non
     assert set(content(folder)) <= {FILES[0]}
 
 
-def test_killed_download_leaves_nothing_behind_the_next(serve: Serve, folder: Path) -> None:
+def test_after_a_killed_download_the_next_leaves_only_the_files(serve: Serve, folder: Path) -> None:
     mirror = serve(stall, good)
     script = f"""
         from pathlib import Path
@@ -303,8 +303,8 @@ def test_a_page_instead_of_the_file_is_named(serve: Serve, folder: Path) -> None
         download.fetch(source(serve(page)), folder)
 
 
-def test_a_file_comes_as_it_is_stored(serve: Serve, folder: Path, pauses: list[float]) -> None:
-    """A server may declare the compression of the file as one of the transfer, which the client is to undo."""
+def test_a_file_is_not_unpacked_on_the_way(serve: Serve, folder: Path, pauses: list[float]) -> None:
+    """A server may declare the file's own compression as that of the transfer, which a client then undoes."""
     packed = {name: gzip.compress(body) for name, body in BODIES.items()}
 
     def labelled(handler: Handler, body: bytes) -> None:
@@ -377,7 +377,7 @@ def test_own_mirror_in_the_working_or_the_home_folder(
 
 
 @pytest.mark.parametrize("own", ["", " "])
-def test_an_empty_own_mirror_is_none(
+def test_an_empty_own_mirror_is_ignored(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str
 ) -> None:
     monkeypatch.setenv(MIRROR_VARIABLE, own)
@@ -398,7 +398,7 @@ def test_an_empty_own_mirror_is_none(
         ("http://", "http://"),
     ],
 )
-def test_other_mirrors_serve_when_the_own_one_does_not_and_it_is_told(
+def test_other_mirrors_are_used_when_the_own_one_fails_and_the_reason_is_shown(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own: str, why: str
 ) -> None:
     other = serve(good)
@@ -411,7 +411,7 @@ def test_other_mirrors_serve_when_the_own_one_does_not_and_it_is_told(
     assert told.rstrip().endswith(f"Expected a URL or a folder that holds {', '.join(FILES)}")
 
 
-def test_own_mirror_with_renamed_and_unpacked_files_is_told(
+def test_own_mirror_with_renamed_and_unpacked_files_is_reported(
     tmp_path: Path, serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mirror, other = stored(tmp_path / "mirror"), serve(good)
@@ -480,7 +480,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_digits_are_every_image_of_scikit_learn_once(digits: Path) -> None:
+def test_digits_hold_every_image_of_scikit_learn_once(digits: Path) -> None:
     assert sorted(path.name for path in digits.iterdir()) == sorted(FILES)
     train, test = (download.read(digits, split) for split in ("train", "test"))
     assert len(test.images) == download.DIGITS_TEST
@@ -489,13 +489,13 @@ def test_digits_are_every_image_of_scikit_learn_once(digits: Path) -> None:
     assert images.shape == (1797, 28, 28)
 
     bunch = load_digits()
-    small = np.rint(images[:, 3:26:3, 3:26:3] / 255 * 16)  # the middle of each 3×3 pixel
+    small = np.rint(images[:, 3:26:3, 3:26:3] / 255 * 16)  # the middle of each block of 3×3 pixels
     found = np.column_stack([small.reshape(-1, 64), labels])
     expected = np.column_stack([bunch.data, bunch.target])
     np.testing.assert_array_equal(sorted(map(tuple, found)), sorted(map(tuple, expected)))
 
 
-def test_digits_are_enlarged_whole_on_a_black_margin(digits: Path) -> None:
+def test_digits_are_enlarged_pixel_by_pixel_with_a_black_margin(digits: Path) -> None:
     images = download.read(digits, "train").images
     inside = images[:, 2:26, 2:26].reshape(-1, 8, 3, 8, 3)
     assert (inside == inside[:, :, :1, :, :1]).all()
@@ -509,7 +509,7 @@ def test_digits_test_images_are_stratified(digits: Path) -> None:
 
 
 def test_digits_are_the_same_bytes_every_time(digits: Path, tmp_path: Path) -> None:
-    stored(tmp_path / "again")  # files that are in the way
+    stored(tmp_path / "again")  # files that are there already
     download.write_digits(tmp_path / "again")
     assert content(tmp_path / "again") == content(digits)
 
@@ -540,7 +540,7 @@ def test_reads_images_with_their_labels(tmp_path: Path) -> None:
         ((2, 28, 27), [0, 1], ("28×28", "(28, 27)", IMAGES["train"])),
     ],
 )
-def test_files_that_are_no_split_are_refused(
+def test_files_that_do_not_make_a_split_are_refused(
     tmp_path: Path, shape: tuple[int, ...], labels: list[int], words: tuple[str, ...]
 ) -> None:
     pair(tmp_path, np.zeros(shape, np.uint8), np.array(labels, np.uint8))
@@ -559,7 +559,7 @@ def test_missing_file_is_named(tmp_path: Path, digits: Path, missing: str) -> No
 
 
 def numbered(counts: list[int]) -> Split:
-    """Return a shuffled split with that many images of each class, each of which carries its own number."""
+    """Return a shuffled split with ``counts`` images of each class; each image carries its own number."""
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(len(counts)), counts)).astype(np.uint8)
     images = np.zeros((len(labels), 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1] = np.divmod(np.arange(len(labels)), 256)

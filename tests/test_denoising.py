@@ -24,7 +24,7 @@ from noisy_mnist.learning.training import FreshNoise
 
 @pytest.fixture
 def pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return five images and noisier and noisier copies of them, all in [0, 1]."""
+    """Return increasingly noisy copies of five images, and the images, all in [0, 1]."""
     rng = np.random.default_rng(0)
     clean = rng.random((5, 28, 28), dtype=np.float32)
     added = rng.normal(size=clean.shape) * np.linspace(0.1, 0.9, 5)[:, None, None]
@@ -59,7 +59,7 @@ def test_gain_is_the_mean_of_paired_differences_with_its_normal_interval() -> No
     assert quality.gain(before, before, labels) == (0, 0)
 
 
-def test_noisy_copies_are_those_of_the_noise_on_files() -> None:
+def test_noisy_copies_have_the_noise_that_blocks_draws() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (BLOCK + 3, 28, 28), dtype=np.uint8)
     clean = Split(images, rng.integers(0, 10, len(images), dtype=np.uint8))
@@ -87,7 +87,7 @@ class Inverting:
 
 
 class ByBrightness:
-    """A classifier that takes the mean of an image, in tenths, for its digit."""
+    """A classifier that takes the mean of an image, in tenths, as its digit."""
 
     def predict_on_batch(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return probabilities."""
@@ -99,7 +99,7 @@ class ByBrightness:
 def test_a_level_is_scored_on_noisy_and_on_denoised_images(level: float) -> None:
     rng = np.random.default_rng(0)
     labels = (np.arange(120) % 10).astype(np.uint8)
-    brightness = labels * 20 + rng.integers(0, 40, 120)  # the digit as often as not
+    brightness = labels * 20 + rng.integers(0, 40, 120)  # sometimes the digit, sometimes not
     test = Split(np.broadcast_to(brightness[:, None, None], (120, 28, 28)).astype(np.uint8), labels)
     draw = quality.salt_and_pepper(3)
     rows, gain, images = levels.compare(level, test, draw, Inverting(), ByBrightness())
@@ -123,7 +123,7 @@ def test_a_level_is_scored_on_noisy_and_on_denoised_images(level: float) -> None
             wanted_psnr = peak_signal_noise_ratio(clean, wanted.astype(np.float64), data_range=1)
             assert row["psnr"] == pytest.approx(wanted_psnr, rel=1e-5)
         else:
-            assert row["psnr"] is None  # nothing differs from the clean images
+            assert row["psnr"] is None  # these are the clean images
     assert right[0].mean() > 0.2
     difference = right[1] - right[0]
     assert list(gain) == ["level", "gain", "ci95"]

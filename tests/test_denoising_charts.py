@@ -23,7 +23,7 @@ NEW_SCORES = pd.DataFrame({"images": ["new", "from_noise", "test"], "intended": 
 
 
 def coloured(*shape: int) -> NDArray[np.float16]:
-    """Return images of one grey each, so that each place has a grey of its own."""
+    """Return images of one grey each, all different."""
     greys = np.linspace(0, 1, int(np.prod(shape))).reshape(*shape, 1, 1)
     return np.broadcast_to(greys, (*shape, 28, 28)).astype(np.float16)
 
@@ -78,7 +78,7 @@ def test_denoise_lines_are_the_scores_by_level() -> None:
         assert not lines
 
 
-def test_denoise_shades_nothing_where_nothing_helps() -> None:
+def test_denoise_shades_nothing_if_denoising_helps_nowhere() -> None:
     figure = denoising_charts.denoise(DENOISE, CONTROL, {"helps_from": None, "helps_to": None})
     assert not any(ax.patches for ax in figure.axes)
 
@@ -104,7 +104,7 @@ def test_denoised_images_stand_under_their_level_noisy_above_denoised(count: int
     assert [ax.texts[0].get_text() for ax in panels[:, 0]] == ["noisy", "denoised"] * 2
 
 
-def test_new_digits_stand_in_the_row_of_their_class_under_the_share_classified_so() -> None:
+def test_new_digits_stand_in_rows_by_class_under_the_share_classified_as_intended() -> None:
     images = coloured(2, 10, 3)
     parts = denoising_charts.new_digits(images, NEW_SCORES).subfigs
     for part, some, share in zip(parts, images, ("98.8%", "25.0%"), strict=True):

@@ -1,4 +1,4 @@
-"""A full disk, and folders that may not be written to: one clear message, no half file, and the run resumes later."""
+"""A full disk, and folders without write permission: one clear message, no partial file, and the next run resumes."""
 
 import os
 import re
@@ -18,14 +18,14 @@ LARGEST_FILE = 1_500_000
 
 @pytest.fixture
 def stale(tiny: Path, change: Callable[..., None]) -> Path:
-    """Return the copy with a change that makes noisy copies due."""
+    """Return the copy after a change that makes the noise stage run again."""
     change({"noise.seed": 1})
     shutil.rmtree(tiny / ".dvc/cache/runs")
     return tiny
 
 
-def test_full_disk_is_told_once_and_the_run_resumes_when_there_is_room(stale: Path) -> None:
-    """A limit on the size of a file stands in for the disk: the system refuses to write more."""
+def test_full_disk_is_reported_once_and_the_run_resumes_when_there_is_room(stale: Path) -> None:
+    """A limit on file size stands in for a full disk."""
     command = ["prlimit", f"--fsize={LARGEST_FILE}", "dvc", "repro", "noise"]
     output = run_in(stale, command, status=255)
     scales = re.findall(r"data/noisy/(\S+) could not be written .*File too large", output)
@@ -37,8 +37,8 @@ def test_full_disk_is_told_once_and_the_run_resumes_when_there_is_room(stale: Pa
     assert {path.stat().st_size > LARGEST_FILE for path in (stale / "data/noisy").glob("*/train_images.npy")} == {True}
 
 
-def test_a_folder_that_may_not_be_written_to_is_named(stale: Path) -> None:
-    """As root, the right to overrule permissions is given up first."""
+def test_a_folder_without_write_permission_is_named(stale: Path) -> None:
+    """Root first gives up its right to override permissions."""
     folder = stale / "data/noisy"
     allowed = os.geteuid() != 0
     if not (allowed or shutil.which("setpriv")):
@@ -56,10 +56,10 @@ def test_a_folder_that_may_not_be_written_to_is_named(stale: Path) -> None:
 
 
 @pytest.mark.parametrize(("free", "told"), [(10**6, True), (10**12, False)])
-def test_a_run_that_fails_on_a_nearly_full_disk_says_what_is_free(
+def test_a_run_that_fails_on_a_nearly_full_disk_says_how_much_is_free(
     tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch, free: int, told: bool
 ) -> None:
-    """What some programs say of a full disk does not name it."""
+    """Some programs fail on a full disk without saying so."""
     change({"data.dataset": "mnist"})
     monkeypatch.chdir(tiny)
     monkeypatch.setenv("MNIST_MIRROR", "/nowhere")

@@ -1,4 +1,4 @@
-"""Writing under a temporary name: what stands under the final name is whole, and nothing else is left."""
+"""Writing under a temporary name: what has the final name is whole, and nothing else is left."""
 
 import os
 import resource
@@ -19,12 +19,11 @@ Write = Callable[[Path, str], None]
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write one file."""
     path.write_text(text)
 
 
 def write_folder(path: Path, text: str) -> None:
-    """Write a folder with a file in a folder of its own, and a second one that depends on the text."""
+    """Write a folder with a file in a subfolder, and a file that is named by the text."""
     (path / "inner").mkdir(parents=True)
     (path / "inner" / "file").write_text(text)
     (path / f"{text}.txt").write_text(text)
@@ -63,7 +62,7 @@ def test_writes_and_leaves_nothing_else(tmp_path: Path, work: Path, write: Write
 @pytest.mark.parametrize(
     ("old", "write"), [(write_file, write_file), (write_folder, write_folder), (write_folder, write_file)]
 )
-def test_replaces_the_whole_of_what_was_there(tmp_path: Path, work: Path, old: Write, write: Write) -> None:
+def test_replaces_all_that_was_there(tmp_path: Path, work: Path, old: Write, write: Write) -> None:
     old(work / "out", "old")
     with files.replacing(work / "out") as path:
         write(path, "new")
@@ -149,7 +148,7 @@ def test_creates_missing_folders(work: Path) -> None:
 
 @pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
 def test_a_link_is_replaced_and_its_target_left_alone(work: Path, link: Callable[[Path, Path], None]) -> None:
-    """DVC may have put a link into its cache in the place of an output."""
+    """DVC may have replaced an output by a link into its cache."""
     (work / "cached").write_text("old")
     (work / "cached").chmod(0o444)
     link(work / "out", work / "cached")
@@ -169,7 +168,7 @@ def test_a_link_to_a_folder_is_replaced_and_its_target_left_alone(work: Path) ->
     assert content(work / "out") == {"inner/file": "new", "new.txt": "new"}
 
 
-def test_outputs_beside_each_other_do_not_meet(work: Path) -> None:
+def test_outputs_beside_each_other_do_not_collide(work: Path) -> None:
     with files.replacing(work / "0") as first, files.replacing(work / "0.1") as second:
         first.write_text("first")
         second.write_text("second")
@@ -177,14 +176,14 @@ def test_outputs_beside_each_other_do_not_meet(work: Path) -> None:
 
 
 def write_array(path: Path, text: str) -> None:
-    """Write the text as an array of NumPy, whose message for a full disk is another one."""
+    """Write the text with NumPy, whose message for a full disk is different."""
     with path.open("wb") as file:
         np.save(file, np.array(list(text)))
 
 
 @pytest.mark.parametrize("write", [write_file, write_folder, write_array])
-def test_full_disk_is_told_with_the_name_and_leaves_nothing(work: Path, write: Write) -> None:
-    """A limit on the size of a file stands in for the disk: the system refuses to write more."""
+def test_full_disk_is_reported_with_the_name_and_leaves_nothing(work: Path, write: Write) -> None:
+    """A limit on file size stands in for a full disk."""
 
     def fill() -> None:
         with files.replacing(work / "out") as path:

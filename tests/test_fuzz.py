@@ -25,7 +25,7 @@ from noisy_mnist.core.errors import UserError
 from noisy_mnist.datasets import idx
 from noisy_mnist.denoising import params as denoising
 
-# Inputs to try of each kind: more for a long run.
+# Number of inputs of each kind to try; raise it for a long run.
 INPUTS = int(os.environ.get("INPUTS", "100"))
 SETTINGS = settings(max_examples=INPUTS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 OWN = YAML(typ="safe").load((Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ VALUES = st.recursive(
 
 
 def paths(data: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield where every value of nested data stands."""
+    """Yield the path of every value in nested data."""
     for key, value in data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ():
         yield (*at, key)
         yield from paths(value, (*at, key))
@@ -52,14 +52,14 @@ PATHS = list(paths(OWN))
 
 
 def put(data: Any, path: tuple[Any, ...], value: Any) -> None:
-    """Set a value of nested data."""
+    """Set a value in nested data."""
     for key in path[:-1]:
         data = data[key]
     data[path[-1]] = value
 
 
 def check(content: bytes) -> study.Params | str:
-    """Return what ``content`` says as params.yaml, or the message that it is refused with."""
+    """Return the params in ``content`` as params.yaml, or the message that it is refused with."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         Path("params.yaml").write_bytes(content)
         try:
@@ -76,7 +76,7 @@ def dump(data: Any) -> bytes:
 
 
 def assert_no_run_is_lost(params: study.Params) -> None:
-    """Hold that all items of all axes have names of their own that mean themselves to a shell and to a file system."""
+    """Assert that the names of each axis are distinct, and safe in a shell and as file names."""
     models, scales, seeds = params.grid.models, params.grid.scales, params.grid.seeds
     decay, denoise = params.weight_decay, params.denoise
     for axis in (models, scales, seeds, decay.penalties, decay.factors, decay.seeds, denoise.control_levels):
@@ -104,7 +104,7 @@ def assert_no_run_is_lost(params: study.Params) -> None:
 @example(path=("denoise", "control_levels"), value=[0.2, 0.20])
 @example(path=("weight_decay", "factors"), value=[1e-6, 0.000001])
 @example(path=("models", "mlp", "epochs"), value=10**30)
-def test_any_value_anywhere_is_accepted_or_refused_by_its_key(path: tuple[Any, ...], value: Any) -> None:
+def test_any_value_anywhere_is_accepted_or_refused_with_its_key(path: tuple[Any, ...], value: Any) -> None:
     data = copy.deepcopy(OWN)
     put(data, path, value)
     found = check(dump(data))
@@ -121,7 +121,7 @@ def test_any_value_anywhere_is_accepted_or_refused_by_its_key(path: tuple[Any, .
     value=VALUES,
 )
 @example(path=("models",), key="a; touch pwned", value=OWN["models"]["mlp"])
-def test_any_further_key_is_accepted_or_refused_by_name(path: tuple[Any, ...], key: str, value: Any) -> None:
+def test_any_added_key_is_accepted_or_refused_with_a_message(path: tuple[Any, ...], key: str, value: Any) -> None:
     data: Any = copy.deepcopy(OWN)
     inner = data
     for part in path:
@@ -132,14 +132,15 @@ def test_any_further_key_is_accepted_or_refused_by_name(path: tuple[Any, ...], k
     found = check(dump(data))
     if isinstance(found, str):
         assert found.startswith("params.yaml")
+        assert not key.isidentifier() or key in found
     else:
-        assert path == ("models",)  # nowhere else is a free key allowed
+        assert path == ("models",)  # the only place where a key may be added
         assert_no_run_is_lost(found)
 
 
 @SETTINGS
 @given(path=st.sampled_from(PATHS))
-def test_any_key_or_item_taken_away(path: tuple[Any, ...]) -> None:
+def test_any_removed_key_or_item_is_accepted_or_refused_with_its_key(path: tuple[Any, ...]) -> None:
     data: Any = copy.deepcopy(OWN)
     inner = data
     for part in path[:-1]:
@@ -147,7 +148,7 @@ def test_any_key_or_item_taken_away(path: tuple[Any, ...]) -> None:
     del inner[path[-1]]
     found = check(dump(data))
     if isinstance(found, str):
-        # Without a model, what is wrong is the key that asks for it: both are named.
+        # If a model is removed, the message names it and the key that refers to it.
         assert all(str(part) in found for part in path[:2]), (path, found)
     else:
         assert_no_run_is_lost(found)
@@ -239,8 +240,8 @@ def test_any_bytes_as_an_idx_file_give_a_message(content: bytes, dimensions: int
 
 
 @pytest.mark.parametrize("shape", [(2**31, 2**9), (2**20, 2**20), (1, 10)])
-def test_neither_a_promise_nor_a_bomb_costs_memory(shape: tuple[int, int]) -> None:
-    """A header of 2^40 items, and 64 MiB of zeros in 64 KiB behind a header of ten."""
+def test_neither_a_false_header_nor_a_gzip_bomb_costs_memory(shape: tuple[int, int]) -> None:
+    """Headers of 2^40 items, and one of ten items before 64 MiB of zeros that take 64 KiB when compressed."""
     content = gzip.compress(struct.pack(">HBBII", 0, 8, 2, *shape) + bytes(2**26))
     tracemalloc.start()
     assert read(content, 2) is None

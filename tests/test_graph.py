@@ -1,4 +1,4 @@
-"""dvc.yaml held against the code, and what each key of params.yaml reaches."""
+"""dvc.yaml compared with the code, and the stages that each key of params.yaml reaches."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ RUNS = [f"{model}-{scale}-0" for model in ("tiny", "tiny_fresh") for scale in ("
 
 
 def module_file(name: str) -> Path | None:
-    """Return the project's file of a dotted module name, None if it is not the project's."""
+    """Return the project's file of a dotted module name, or None if it has none."""
     base = ROOT.joinpath(*name.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()), None)
 
@@ -53,15 +53,14 @@ def imported_files(path: Path) -> set[Path]:
 
 
 def unit(path: Path) -> str | None:
-    """Return what a stage depends on for a file of code: its layer's folder, or the file if it is in none."""
+    """Return the dependency that covers a code file: its layer's folder, or the file itself if it is in none."""
     parts = path.relative_to(ROOT).parts
     if parts in (("noisy_mnist", "__init__.py"), ("stages", "__init__.py")):
-        return None  # holds no code, as a test says
+        return None  # holds no code, as a test checks
     return "/".join(parts[:2])
 
 
 def is_code(dep: str) -> bool:
-    """Return whether a dependency is code."""
     return dep.startswith(("noisy_mnist/", "stages/"))
 
 
@@ -104,14 +103,14 @@ def test_packages_hold_no_code_of_their_own() -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_params_are_exactly_the_keys_read(stage: str) -> None:
-    """The check stage reads the whole file, as a dependency: all others name their sections."""
+    """The check stage depends on the whole file; all others name their sections."""
     declared = set(STAGES[stage].get("params", []))
     assert declared == keys_read(stage)
     assert ("params.yaml" in STAGES[stage]["deps"]) == (stage == "check")
 
 
 def test_params_are_whole_sections() -> None:
-    """But for the scales that every model is tested at: a new seed or model must not rerun all evaluations."""
+    """Except ``grid.scales``, at which every model is tested: a new seed or model must not rerun all evaluations."""
     loose = {key for body in STAGES.values() for key in body.get("params", []) if "." in key}
     assert {key for key in loose if not key.startswith("models.${")} == {"grid.scales"}
 
@@ -138,7 +137,7 @@ def test_no_axis_is_a_param_of_its_own_matrix() -> None:
 
 
 def changed(folder: Path) -> set[str]:
-    """Return the stages whose own command, params or dependencies changed; what follows from them is in the graph."""
+    """Return the stages whose own command, params or dependencies changed; those downstream are left out."""
     with Repo(str(folder)) as repo:
         return {name.rpartition("dvc.yaml:")[2] for name in repo.status()}
 
@@ -156,7 +155,7 @@ def test_the_chart_in_the_readme_is_the_graph() -> None:
 
 
 def leaves(value: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted keys of all values that are no mapping."""
+    """Yield the dotted keys of all values that are not mappings."""
     for key, entry in value.items():
         if isinstance(entry, dict):
             yield from leaves(entry, f"{prefix}{key}.")
@@ -165,12 +164,12 @@ def leaves(value: Any, prefix: str = "") -> Iterator[str]:
 
 
 def runs(stage: str, *only: str) -> set[str]:
-    """Return the names of the tiny grid's runs of one stage, of one model if named."""
+    """Return the names of one stage's runs in the tiny grid, or only those of one model."""
     return {f"{stage}@{run}" for run in RUNS if not only or run.startswith(f"{only[0]}-")}
 
 
 def by_scale(*stages: str) -> set[str]:
-    """Return the names of the tiny grid's runs of stages that are one per scale."""
+    """Return the names of the runs in the tiny grid, for stages that run once per scale."""
     return {f"{stage}@{scale}" for stage in stages for scale in ("0", "0.5")}
 
 
@@ -181,7 +180,7 @@ AUTOENCODERS = {"autoencoder"} | by_scale("denoise_scale")
 CLASSIFIED = {"denoise", "synthesize"} | by_scale("denoise_scale")
 DRAWN = EVERY_NOISE | runs("evaluate") | by_scale("posterior") | {"figures"}
 TRAINED = runs("train") | PENALISED | CONTROL | AUTOENCODERS
-# For each key: a new value, and the stages that it reaches by itself. `check` reads the whole file each time.
+# For each key: a new value, and the stages that it reaches directly, but for `check`, which reads the whole file.
 REACH: dict[str, tuple[Any, set[str]]] = {
     "data.dataset": ("mnist", {"download", "figures"}),
     "split.validation": (0.2, {"split"}),
@@ -209,7 +208,7 @@ REACH: dict[str, tuple[Any, set[str]]] = {
     "synthesize.seed": (1, {"synthesize"}),
     "figures.scale": (0, {"figures"}),
     "figures.digits": (3, {"figures"}),
-    # An axis with one more: a scale, a seed, a model, a factor, a level. One with one less: a penalty.
+    # One entry is added to an axis: a scale, a seed, a model, a factor, a level. Of the penalties, one is removed.
     "grid.scales": (
         [0, 0.5, 0.25],
         {"noise@0.25", "posterior@0.25", "denoise_scale@0.25", *runs("evaluate"), "summarize"}
@@ -254,7 +253,7 @@ def test_every_key_has_its_case() -> None:
     assert set(MODEL_VALUES) == set(ModelParams.model_fields)
 
 
-def test_nothing_is_to_do_in_a_finished_workspace(finished: Path) -> None:
+def test_there_is_nothing_to_do_in_a_finished_workspace(finished: Path) -> None:
     assert changed(finished) == set()
 
 
@@ -266,7 +265,7 @@ def test_a_changed_key_reaches_its_stages_and_no_others(tiny: Path, change: Call
 
 
 @pytest.mark.parametrize("key", REMOVED)
-def test_taking_away_reruns_what_gathers(tiny: Path, change: Callable[..., None], key: str) -> None:
+def test_removing_an_entry_reruns_only_stages_that_gather(tiny: Path, change: Callable[..., None], key: str) -> None:
     value, reached = REMOVED[key]
     change({key: value})
     assert changed(tiny) == {"check", *reached}
@@ -283,7 +282,7 @@ def test_a_model_outside_the_study_reaches_nothing(tiny: Path, change: Callable[
     assert changed(tiny) == {"check"}
 
 
-def test_a_clone_without_the_cache_finds_the_same(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
+def test_a_clone_without_cache_finds_the_same_changes(tiny: Path, change: Callable[..., None], tmp_path: Path) -> None:
     for missing in ("data", "models", ".dvc/cache"):
         (tiny / missing).rename(tmp_path / missing.replace("/", "-"))
     asked = ("repro", "--allow-missing", "--dry", "--keep-going")
@@ -296,7 +295,7 @@ def test_a_clone_without_the_cache_finds_the_same(tiny: Path, change: Callable[.
 
 @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "noise.py~", ".noise.py.swp", "._noise.py"])
 @pytest.mark.parametrize("folder", ["noisy_mnist/data", "data/clean", "data/history"])
-def test_what_desktops_and_editors_drop_changes_nothing(tiny: Path, folder: str, name: str) -> None:
+def test_files_of_desktops_and_editors_change_nothing(tiny: Path, folder: str, name: str) -> None:
     (tiny / folder / name).write_text("dropped")
     assert changed(tiny) == set()
 
@@ -304,7 +303,7 @@ def test_what_desktops_and_editors_drop_changes_nothing(tiny: Path, folder: str,
 @pytest.mark.parametrize("name", [".ipynb_checkpoints", "__pycache__", ".idea", ".vscode"])
 @pytest.mark.parametrize("folder", ["noisy_mnist/data", "data/clean", "data/history"])
 def test_folders_of_tools_change_nothing(tiny: Path, folder: str, name: str) -> None:
-    (tiny / folder / name).mkdir(exist_ok=True)  # Python may have made one here
+    (tiny / folder / name).mkdir(exist_ok=True)  # Python may have created __pycache__ here
     (tiny / folder / name / "file").write_text("dropped")
     assert changed(tiny) == set()
 
@@ -315,8 +314,8 @@ def test_an_edit_of_a_layer_reaches_the_stages_that_import_it(tiny: Path) -> Non
     assert changed(tiny) == {"check", "summarize", "figures"}
 
 
-def test_other_noise_leaves_the_trainings_without_noise(tiny: Path, change: Callable[..., None]) -> None:
-    """At scale 0 there is no noise: its images have the same bytes, and what is trained on them stays."""
+def test_other_noise_params_rerun_no_training_at_scale_0(tiny: Path, change: Callable[..., None]) -> None:
+    """At scale 0 there is no noise: the images keep their bytes, so nothing is trained on them again."""
     change({"noise.clip": True})
     before = {path: path.read_bytes() for path in (tiny / "data/noisy/0").iterdir()}
     shutil.rmtree(tiny / "data/noisy/0")

@@ -1,4 +1,4 @@
-"""Kills, locks and a second run at any moment: nothing is lost, the results are those of an uninterrupted run."""
+"""Kills, locks and a second run at any moment: nothing is lost, and results are those of an uninterrupted run."""
 
 import fcntl
 import os
@@ -20,13 +20,13 @@ from ruamel.yaml import YAML
 from tests.conftest import dvc, git, program_environment, ran, tool
 from tests.test_pipeline import contents
 
-# Kills to survive: more for a long run.
+# Number of kills; raise it for a long run.
 KILLS = int(os.environ.get("KILLS", "6"))
 SEED = int(os.environ.get("KILLS_SEED", "0"))
 # The stages that a round of kills runs: one of each kind of writer, with two trainings.
 ROUND = ["evaluate@tiny_fresh-0.5-0", "posterior@0.5", "autoencoder"]
 STARTED = [sys.executable, "-m", "tools.repro", *ROUND]
-# What Python says of a Ctrl-C that comes while an object is freed, where no exception can be raised.
+# What Python prints for a Ctrl-C that comes while an object is freed, where no exception can be raised.
 SWALLOWED = re.compile(
     r"^Exception ignored in: <function \w+\.__del__ at .*\nTraceback .*\n(?: .*\n)*KeyboardInterrupt", re.MULTILINE
 )
@@ -34,7 +34,7 @@ SWALLOWED = re.compile(
 
 @pytest.fixture
 def unrun(tiny: Path, change: Callable[..., None]) -> Path:
-    """Return the copy as if nothing had ever run in it, with trainings of some epochs."""
+    """Return the copy as if nothing had ever run in it, with trainings of six epochs."""
     change({"models.tiny_fresh.epochs": 6, "autoencoder.epochs": 6})
     forget(tiny)
     git(tiny, "rm", "--quiet", "--cached", "dvc.lock")
@@ -48,13 +48,13 @@ def results(folder: Path) -> dict[Path, bytes]:
 
 
 def lock_entries(folder: Path) -> dict[str, object]:
-    """Return the entries of dvc.lock, whose order is that in which stages ended."""
+    """Return the entries of dvc.lock as a dict: in the file they are in the order in which stages ended."""
     entries: dict[str, object] = YAML(typ="safe").load((folder / "dvc.lock").read_text())["stages"]
     return entries
 
 
 def forget(folder: Path) -> None:
-    """Remove all results, and all that DVC knows of them."""
+    """Remove all results, and all that DVC knows about them."""
     for name in ("data", "models", "checkpoints", ".dvc/cache", ".dvc/tmp"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "dvc.lock").unlink(missing_ok=True)
@@ -63,7 +63,7 @@ def forget(folder: Path) -> None:
 def start(folder: Path, log: Path, command: list[str]) -> psutil.Popen:
     """Start a command as the leader of a process group of its own, writing to the end of a log.
 
-    It hears Ctrl-C even if this process, started in the background of a shell, does not.
+    It receives Ctrl-C even if this process, started in the background of a shell, ignores it.
     """
     with log.open("a") as file:
         return psutil.Popen(
@@ -78,20 +78,20 @@ def start(folder: Path, log: Path, command: list[str]) -> psutil.Popen:
 
 
 def running_stages(folder: Path, kind: str = "") -> dict[str, psutil.Process]:
-    """Return the processes of the running stages of a kind, by stage: those that hold its lock, orphans too."""
+    """Return the processes of the running stages of a kind, by stage. They hold the stage's lock; orphans count too."""
     stages = {}
     for path in (folder / ".dvc/tmp/stages").glob(f"{kind}*"):
         with path.open() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                with suppress(ValueError, psutil.NoSuchProcess):  # it has just begun, or ended
+                with suppress(ValueError, psutil.NoSuchProcess):  # it has just started, or ended
                     stages[path.name] = psutil.Process(int(lock.read()))
     return stages
 
 
 def stage_logs(folder: Path) -> str:
-    """Return all that the stages of the last run of each printed."""
+    """Return all that each stage printed in its last run."""
     return "".join(path.read_text() for path in sorted((folder / ".dvc/tmp/logs").glob("*.log")))
 
 
@@ -110,7 +110,7 @@ def writers(folder: Path) -> dict[str, int]:
 
 
 def interrupt(folder: Path, run: psutil.Popen, victim: str, how: signal.Signals) -> bool:
-    """Send a signal to the run, to its whole group or to a running stage; return whether there was one to get it."""
+    """Send a signal to the run, to its whole group or to a running stage; return whether one was there to get it."""
     if run.poll() is not None:
         return False
     if victim == "group":
@@ -154,7 +154,7 @@ def test_kills_at_any_moment_leave_the_results_of_an_uninterrupted_run(unrun: Pa
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
@@ -163,7 +163,7 @@ def until(condition: Callable[[], object]) -> None:
 
 @pytest.mark.parametrize("held", [5, 0])
 def test_a_lock_held_as_training_ends_costs_no_training(unrun: Path, tmp_path: Path, held: int) -> None:
-    """Plain ``dvc repro`` gives up after three seconds; ``make repro`` (held: for how long) waits."""
+    """Plain ``dvc repro`` (``held`` is 0) gives up after three seconds. ``make repro`` waits for ``held`` seconds."""
     dvc(unrun, "repro", "noise")
     log = tmp_path / "log"
     plain = ["dvc", "repro", "train@tiny-0-0"]
@@ -199,7 +199,7 @@ def test_two_runs_in_one_workspace_lose_nothing(unrun: Path, tmp_path: Path) -> 
 
 
 def test_ctrl_c_ends_quietly_and_plain_dvc_resumes(unrun: Path, change: Callable[..., None], tmp_path: Path) -> None:
-    """Pressed again if TensorFlow has swallowed it, as it may while it frees what it traced."""
+    """It is pressed again if TensorFlow has swallowed it, as it may while it frees its traces."""
     change({"models.tiny_fresh.epochs": 40, "autoencoder.epochs": 40})
     log = tmp_path / "log"
     run = start(unrun, log, STARTED)

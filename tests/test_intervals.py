@@ -15,7 +15,7 @@ def test_half_width_of_one_accuracy_is_the_binomial_one(share: float, half_width
     assert (found["mean"], found["std"], found["n"]) == (share, None, 1)
 
 
-def test_half_width_over_seeds_is_students() -> None:
+def test_half_width_over_seeds_is_that_of_students_t() -> None:
     values = [0.1, 0.4, 0.25]
     found = spread(values)
     low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
@@ -25,7 +25,7 @@ def test_half_width_over_seeds_is_students() -> None:
     assert spread([0.3])["ci95"] is None
 
 
-def test_both_parts_add_as_squares() -> None:
+def test_both_parts_of_a_half_width_add_as_squares() -> None:
     values = [0.5, 0.52]
     seeds, images = spread(values)["ci95"], spread([0.51], 100)["ci95"]
     assert spread(values, 100)["ci95"] == pytest.approx(np.hypot(seeds, images))

@@ -17,7 +17,7 @@ from tools import lockfile, lost_entries, merge, prune, publish, recover, repair
 from tools.lockfile import LOCK_FILE, Entry
 from tools.workspace import change_params
 
-# Entries that one person or the other has run, of the graph that is finished in the workspace.
+# Stages of the finished graph that only one side has run.
 OURS, THEIRS = ("train@tiny-0-0", "evaluate@tiny-0-0"), ("train@tiny_fresh-0-0", "evaluate@tiny_fresh-0-0")
 
 
@@ -28,12 +28,12 @@ def conflict(folder: Path, *arguments: str) -> None:
 
 
 def share_cache(folder: Path, cache: Path) -> None:
-    """Let a clone use a cache outside."""
+    """Let a clone use a cache outside its folder."""
     (folder / ".dvc/config.local").write_text(f"[cache]\n    dir = {cache}\n")
 
 
 def study_model(folder: Path, name: str) -> None:
-    """Commit a new model as a person who has trained it; that the results are those of another one saves the time."""
+    """Commit a new model as if it had been trained; copying another model's results saves the time."""
     change_params(folder / "params.yaml", {f"models.{name}": TINY_MODEL, "grid.models": ["tiny", "tiny_fresh", name]})
     for results in ("models", "data/history", "data/scores"):
         shutil.copytree(folder / results / "tiny", folder / results / name)
@@ -47,7 +47,7 @@ def study_model(folder: Path, name: str) -> None:
 def test_models_of_two_people_are_not_trained_again_after_a_merge(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of three clones that share a cache, without DVC's run cache: dvc.lock alone knows what was run."""
+    """Three clones share a cache, but no run cache: only dvc.lock knows what was run."""
     cache = (tiny / ".dvc/cache").rename(tmp_path / "cache")
     share_cache(tiny, cache)
     one, other = tiny, shutil.copytree(tiny, tmp_path / "other", symlinks=True)
@@ -74,7 +74,7 @@ def test_models_of_two_people_are_not_trained_again_after_a_merge(
     with pytest.raises(UserError, match="or merges its sides"):
         verify.main()
     output = tool(clone, "repro", "summarize")
-    # What both have changed, check and summarize, is ours, and run again.
+    # Both sides have changed check and summarize: ours are kept, and run again.
     assert "held a merge conflict and is merged: 6 entries are ours, 4 theirs" in output
     assert set(re.findall(r"^\d+/\d+ (\S+): \d+ s, ", output, re.MULTILINE)) == {"check", "download", "summarize"}
     assert json.loads((clone / "metrics/summary.json").read_text())["accuracy"].keys() >= {"tiny_a", "tiny_b"}
@@ -88,7 +88,7 @@ def apart(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a workspace with branches ``main`` and ``theirs``, each of which lacks what was run on the other."""
     monkeypatch.chdir(tiny)
     lock = load_yaml(LOCK_FILE)
-    # Side by side, at the end: git has no conflict where the two change lines far from each other.
+    # Side by side, at the end: git sees no conflict between changes that are far apart.
     order = sorted(lock["stages"], key=lambda name: name in (*OURS, *THEIRS))
 
     def commit(*without: str) -> None:
@@ -115,7 +115,7 @@ def stash(folder: Path) -> None:
 
 
 def merge_with(*after: str, style: str = "merge") -> Callable[[Path], None]:
-    """Return a function that merges, shows a conflict in a style, and then runs another git command."""
+    """Return a function that merges, with a conflict in the given style, and then runs another git command."""
 
     def run(folder: Path) -> None:
         conflict(folder, "-c", f"merge.conflictStyle={style}", "merge", "theirs")
@@ -141,11 +141,11 @@ def merge_with(*after: str, style: str = "merge") -> Callable[[Path], None]:
 def test_every_kind_of_conflict_is_merged_once(
     apart: Path, finished: Path, begin: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each side has what the other lacks: together they are the whole dvc.lock, and nothing is to be done."""
+    """Each side has what the other lacks: merged, they are the whole dvc.lock, and no entry is lost."""
     begin(apart)
     recover.recover()
     told = capsys.readouterr().out
-    # Between markers there is less: git has merged the other two.
+    # Between conflict markers there are fewer entries: git has merged the other two.
     assert re.search("held a merge conflict and is merged: ([12]) entries are ours, \\1 theirs, 2[24] of both", told)
     assert lockfile.entries() == lockfile.parse((finished / "dvc.lock").read_bytes())
     recover.recover()
@@ -161,7 +161,7 @@ def test_sides_are_split_at_markers(style: str) -> None:
     assert merge.split(text) == [b"a\nb\nz\n" if shown else b"", b"a\no\nz\n", b"a\nt\nz\n"]
 
 
-def test_a_side_that_cannot_be_read_is_told_and_nothing_changes(apart: Path) -> None:
+def test_a_side_that_cannot_be_read_is_reported_and_nothing_changes(apart: Path) -> None:
     merge_with("add", "dvc.lock")(apart)
     broken = LOCK_FILE.read_bytes().replace(b"=======\n", b"=======\n]\n", 1)
     LOCK_FILE.write_bytes(broken)
@@ -180,7 +180,7 @@ def test_a_project_that_cannot_be_read_changes_nothing(apart: Path) -> None:
 
 
 def test_of_two_entries_the_one_that_fits_is_taken(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stages write is compared with the merged entries of those: the files here are of another version."""
+    """Dependencies are compared with the merged entries of other stages: the files here may be of another version."""
     monkeypatch.chdir(tiny)
     whole = lockfile.entries()
 
@@ -205,12 +205,12 @@ def test_of_two_entries_the_one_that_fits_is_taken(tiny: Path, monkeypatch: pyte
         kept = {train: whole[train]}
         assert merged({}, stale, kept) == merged({}, kept, stale) == kept
         assert merged(stale, stale, kept) == merged(stale, kept, stale) == kept
-        # Both fit, and the cache has the outputs of one. The scores are those of that model, whatever stands here.
+        # Both fit, but the cache has the outputs of only one. The scores must be of that model, whatever file is here.
         assert merged({}, rerun, kept) == merged({}, kept, rerun) == kept
         Path(model).unlink()
         foreign = {**kept, **changed(scores, "deps", model)}
         assert merged({}, foreign, {**kept, scores: whole[scores]}) == {**kept, scores: whole[scores]}
-        # Removed by one side: it goes, but for what the graph names or the other has changed.
+        # What one side has removed goes, unless the graph names it or the other side has changed it.
         assert merged(kept, {}, kept) == merged(kept, kept, {}) == kept
         gone = {"train@gone-0-0": whole[train]}
         assert not merged(gone, {}, gone)
@@ -247,6 +247,6 @@ def test_committed_markers_stop_neither_repair_nor_verify(apart: Path, capsys: p
 
 
 @pytest.mark.parametrize("side", [b"stages: 5", b"stages: {a: 3}", b"- 1", b"a: [", b"\xff"])
-def test_entries_that_are_none_are_refused(side: bytes) -> None:
+def test_content_without_valid_entries_is_refused(side: bytes) -> None:
     with pytest.raises(UserError, match=r"dvc\.lock cannot be read"):
         lockfile.parse(side)

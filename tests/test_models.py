@@ -26,7 +26,7 @@ STUDY = Params.model_validate(YAML(typ="safe").load(ROOT / "params.yaml"))
 
 @pytest.fixture
 def whole_float32() -> Iterator[None]:
-    """Let a GPU multiply with all 23 bits of float32's fractions: by default it takes 10 of them, TF32."""
+    """Let a GPU multiply with all 23 fraction bits of float32: by default it uses 10 of them (TF32)."""
     tf.config.experimental.enable_tensor_float_32_execution(False)
     yield
     tf.config.experimental.enable_tensor_float_32_execution(True)
@@ -81,7 +81,7 @@ def test_pool_before_relu_is_pool_after_it() -> None:
     np.testing.assert_allclose(models.predict(model, images), last(keras.layers.Flatten()(after)), rtol=1e-5)
 
 
-def test_a_stride_keeps_every_other_place() -> None:
+def test_a_stride_of_2_keeps_every_other_position() -> None:
     images = np.random.default_rng(0).normal(size=(5, 28, 28)).astype(np.float32)[..., np.newaxis]
     every, other = built(0, [{"conv": 4, "kernel": 3}]), built(0, [{"conv": 4, "kernel": 3, "stride": 2}])
     expected = every.get_layer("conv_0")(images)[:, ::2, ::2]
@@ -102,7 +102,7 @@ def test_what_is_left_of_the_image_is_what_keras_leaves(side: int, stride: int, 
             built(0, [conv])
 
 
-def test_a_network_that_standardises_gives_what_another_gives_for_standardised_images(tmp_path: Path) -> None:
+def test_a_network_that_standardises_equals_a_plain_one_on_standardised_images(tmp_path: Path) -> None:
     params = ModelParams.model_validate({**FIT, "layers": LAYERS, "standardise": True})
     keras.utils.set_random_seed(0)
     model, plain = models.classifier(params, "float32", 0.5, 4.0), built(0)
@@ -159,7 +159,7 @@ def test_autoencoder_is_its_two_parts_and_gives_images(precision: str) -> None:
     assert 0 <= restored.min() < 0.1 < 0.9 < restored.max() <= 1
     codes = model.get_layer("encoder")(images.astype(np.float32))
     assert codes.shape == (603, 96)
-    # Processors that have bfloat16 round it otherwise for batches of another size: 8 bits are 0.02 of the range here.
+    # Processors with bfloat16 round differently for another batch size: 8 bits are 0.02 of the range here.
     close = {"rtol": 1e-4, "atol": 1e-6} if precision == "float32" else {"rtol": 0.0, "atol": 0.02}
     np.testing.assert_allclose(model.get_layer("decoder")(codes), restored, **close)
 
@@ -206,7 +206,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty", "changed"])
-def test_file_that_is_no_model_is_named(damage: str, tmp_path: Path) -> None:
+def test_file_that_is_not_a_model_is_named(damage: str, tmp_path: Path) -> None:
     path = tmp_path / "damaged.keras"
     models.save(built(0), path)
     whole = path.read_bytes()

@@ -17,7 +17,7 @@ def images() -> NDArray[np.uint8]:
 
 
 def draw(images: NDArray[np.uint8], kind: str, scale: float, clip: bool = False, **key: int) -> NDArray[np.float64]:
-    """Return all noisy images as float64, so that differences of them are exact."""
+    """Return all noisy images as float64, so that their differences are exact."""
     key = {"seed": 0, "split": 0} | key
     return np.concatenate(list(noise.blocks(images, kind, scale, clip, **key))).astype(np.float64)
 
@@ -56,7 +56,7 @@ def test_one_draw_serves_every_scale(images: NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.05, 0.4, 0.95, 1.0])
-def test_salt_and_pepper_replaces_the_share(scale: float) -> None:
+def test_salt_and_pepper_replaces_the_given_share_of_pixels(scale: float) -> None:
     grey = np.full((N, 28, 28), 100, np.uint8)
     noisy = draw(grey, "salt_and_pepper", scale)
     replaced = noisy != noisy.dtype.type(np.float16(np.float32(100) / np.float32(255)))
@@ -91,7 +91,7 @@ def test_same_key_same_bytes_and_other_key_other_draw(images: NDArray[np.uint8],
 
 @pytest.mark.parametrize("kind", noise.KINDS)
 def test_draw_depends_on_position_only(images: NDArray[np.uint8], kind: str) -> None:
-    """Images appended, and other images before, leave the draw at a position as it was."""
+    """Neither appended images nor other images before it change the draw at a position."""
     short = BLOCK + 3
     np.testing.assert_array_equal(draw(images[:short], kind, 0.5), draw(images, kind, 0.5)[:short])
     others = images.copy()

@@ -22,7 +22,7 @@ def reports() -> dict[Run, Report]:
     rng = np.random.default_rng(0)
 
     def report() -> dict[str, Any]:
-        """Return scores of 50 images a split; of training images the number is not known."""
+        """Return scores of 50 images a split; the number of training images is not known."""
         draws = {split: (rng.dirichlet(np.ones(10), 50), rng.permutation(50) % 10) for split in SPLITS}
         found = {split: scores.report(p.astype(np.float32), y.astype(np.uint8)) for split, (p, y) in draws.items()}
         return {**found, "train": {score: found["train"][score] for score in ("accuracy", "loss")}}
@@ -68,7 +68,7 @@ def test_scores_equal_pandas_on_the_runs(reports: dict[Run, Report]) -> None:
         assert (row["mean"], row["std"], row["n"]) == pytest.approx(tuple(expected))
 
 
-def test_an_interval_of_accuracy_is_that_of_its_images_too_where_their_number_is_known(
+def test_an_interval_of_accuracy_includes_that_of_its_images_if_their_number_is_known(
     reports: dict[Run, Report],
 ) -> None:
     table = noise_results.scores(reports).set_index(KEY)
@@ -134,7 +134,7 @@ TEST_ACCURACIES = {"wide": (0.99, 0.89, 0.79), "cnn": (0.8, 0.7, 0.6), "denoised
 
 @pytest.fixture
 def compared() -> pd.DataFrame:
-    """Return the comparison of two models, one better than the baseline at one scale, a denoised one, the baseline."""
+    """Return the comparison of two models, one above the baseline at two scales, of denoising and of the baseline."""
     accuracies = {**TEST_ACCURACIES, "posterior": tuple(POSTERIOR.values())}
     rows = [
         {"model": model, "scale": scale, "split": split, "score": score, **spread([share * accuracy], 1000)}

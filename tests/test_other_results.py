@@ -19,9 +19,9 @@ PENALTIES, FACTORS = ("kernel", "activity"), ("0", "1e-06", "0.001")
 
 
 def penalised(seeds: int, **validation: tuple[float, ...]) -> Reports:
-    """Return a report of each penalty, factor and seed: validation accuracies by factor, plus a little for each seed.
+    """Return a report for each penalty, factor and seed: the given validation accuracies, plus a little for each seed.
 
-    Test accuracy falls where validation accuracy rises, so that choosing by one or by the other disagrees.
+    Test accuracy falls where validation accuracy rises, so that the two choose different factors.
     """
     rng = np.random.default_rng(0)
     reports = {}
@@ -39,7 +39,7 @@ def score(accuracy: float, images: int) -> dict[str, Any]:
 
 @pytest.fixture
 def reports() -> Reports:
-    """Return reports of three seeds in which the control has the best validation accuracy, or the worst."""
+    """Return reports of three seeds; the control's validation accuracy is best for one penalty, worst for the other."""
     return penalised(3, kernel=(0.95, 0.9, 0.7), activity=(0.7, 0.8, 0.9))
 
 
@@ -67,10 +67,10 @@ def test_factor_is_chosen_by_the_mean_over_seeds() -> None:
     assert (choice["kernel"]["factor"], choice["activity"]["factor"]) == ("0.001", "1e-06")
 
 
-def test_gain_is_that_above_the_control_of_the_same_seed(reports: Reports) -> None:
+def test_gain_is_measured_against_the_control_of_the_same_seed(reports: Reports) -> None:
     table = other_results.weight_decay(reports)
     tests = table.pivot_table("test_accuracy", ["penalty", "factor"], "seed")
-    # Trainings of the control in another order of seeds than those of the chosen factor.
+    # The control's seeds in another order than those of the chosen factor.
     crossed = dict(sorted(reports.items(), key=lambda item: item[0][2] * (-1 if item[0][1] == "0" else 1)))
     for given in (reports, crossed):
         for penalty, found in other_results.weight_decay_choice(given).items():
@@ -81,7 +81,7 @@ def test_gain_is_that_above_the_control_of_the_same_seed(reports: Reports) -> No
                 assert found[name] == pytest.approx({**spread(accuracies.tolist(), 1000), "sampling": sampling})
 
 
-def test_one_seed_will_do(tmp_path: Path) -> None:
+def test_one_seed_is_enough(tmp_path: Path) -> None:
     choice = other_results.weight_decay_choice(penalised(1, kernel=(0.7, 0.8, 0.9), activity=(0.7, 0.9, 0.8)))
     gain = choice["kernel"]["gain"]
     assert (gain["std"], gain["n"], gain["ci95"]) == (None, 1, None)
@@ -89,7 +89,7 @@ def test_one_seed_will_do(tmp_path: Path) -> None:
     tables.write_json(tmp_path / "choice.json", choice)
 
 
-def test_test_accuracy_is_shown_of_the_control_and_of_the_chosen_factor_only(reports: Reports) -> None:
+def test_test_accuracy_is_shown_only_for_the_control_and_the_chosen_factor(reports: Reports) -> None:
     table = other_results.weight_decay_intervals(reports, other_results.weight_decay_choice(reports))
     assert list(table.columns) == ["penalty", "factor", "split", "mean", "std", "n", "ci95", "sampling"]
     rows = {split: list(zip(part["penalty"], part["factor"], strict=True)) for split, part in table.groupby("split")}
@@ -104,9 +104,9 @@ def test_test_accuracy_is_shown_of_the_control_and_of_the_chosen_factor_only(rep
 
 
 def crossings(gain: list[float], ci95: float = 0.1) -> dict[str, dict[str, float] | None]:
-    """Return from where to where denoising helps that has these gains at the levels 0, 1, 2, ….
+    """Return from where to where denoising helps if it has these gains at the levels 0, 1, 2, ….
 
-    Half a level is passed on each side of a gain that changes by 0.2 a level and whose half-width is 0.1.
+    Where the gain changes by 0.2 a level, its half-width of 0.1 amounts to half a level.
     """
     return other_results.helps(pd.DataFrame({"level": range(len(gain)), "gain": gain, "ci95": ci95}))
 
@@ -141,19 +141,19 @@ def test_low_and_high_enclose_the_level_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize("gain", [[-0.3, -0.1, -0.2], [0.05, 0.1, 0.02]])
-def test_denoising_that_is_nowhere_surely_better_helps_nowhere(gain: list[float]) -> None:
+def test_denoising_that_is_nowhere_certain_to_help_helps_nowhere(gain: list[float]) -> None:
     assert crossings(gain) == {"from": None, "to": None}
 
 
 def test_a_gain_that_never_passes_0_helps_from_the_first_to_the_last_level() -> None:
     found = crossings([0.2, 0.5, 0.4])
     assert found == {"from": {"level": 0, "low": 0, "high": 0}, "to": {"level": 2, "low": 2, "high": 2}}
-    unsure = crossings([0.05, 0.35, 0.05])  # above 0 to the ends, surely so only between
+    unsure = crossings([0.05, 0.35, 0.05])  # above 0 even at the ends, but certainly so only between them
     assert unsure["from"] == pytest.approx({"level": 0, "low": 0, "high": 1 / 6})
     assert unsure["to"] == pytest.approx({"level": 2, "low": 2 - 1 / 6, "high": 2})
 
 
-def test_the_range_is_the_one_around_the_surest_gain() -> None:
+def test_the_range_is_the_one_around_the_most_certain_gain() -> None:
     found = crossings([0.3, -0.1, -0.1, 0.5, 0.5, -0.5, 0.3])
     assert found["from"] is not None
     assert found["to"] is not None

@@ -1,4 +1,4 @@
-"""The graph as its users run it: again, on a branch, with wrong params, and what is committed of it."""
+"""The graph as its users run it: again, on a branch and with wrong params; and its committed results."""
 
 import hashlib
 import json
@@ -67,7 +67,7 @@ def test_checkpoints_are_gone_when_training_is_done(finished: Path) -> None:
 def test_settings_from_outside_the_project_change_no_byte(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keras' file and variables, TensorFlow's, oneDNN's and Matplotlib's: in a process of its own, and in a fork."""
+    """Settings of Keras, TensorFlow, oneDNN and Matplotlib, for a stage in a process of its own and in a fork."""
     (tmp_path / ".keras").mkdir()
     keras = {"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "jax"}
     (tmp_path / ".keras/keras.json").write_text(json.dumps(keras))
@@ -104,8 +104,8 @@ def test_settings_from_outside_the_project_change_no_byte(
     assert [path.read_bytes() for path in outputs] == before[:2]
 
 
-def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change: Callable[..., None]) -> None:
-    """SIGKILL at the stage itself, twice; the third run resumes and goes on to its end."""
+def test_training_killed_midway_ends_with_the_same_bytes(tiny: Path, change: Callable[..., None]) -> None:
+    """SIGKILL to the stage itself, twice; the third run resumes and finishes."""
     change({"models.tiny_fresh.epochs": 12})
     outputs = [tiny / "models/tiny_fresh/0.5-0.keras", tiny / "data/history/tiny_fresh/0.5-0.csv"]
     command = [sys.executable, "-m", "stages.train", "tiny_fresh", "0.5", "0"]
@@ -126,7 +126,7 @@ def test_training_killed_in_mid_run_ends_with_the_same_bytes(tiny: Path, change:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_declared_dependencies_are_enough(finished: Path, tmp_path: Path, stage: str) -> None:
-    """One run of each stage, alone with params.yaml and what dvc.yaml says it reads."""
+    """Each stage runs once, in a folder with only params.yaml and its dependencies."""
     with Repo(str(finished)) as repo:
         instance = next(found for found in repo.index.stages if re.fullmatch(rf"{stage}(@.*)?", found.name))
         needed = [
@@ -147,7 +147,7 @@ def test_declared_dependencies_are_enough(finished: Path, tmp_path: Path, stage:
 def test_forced_run_of_dvc_leaves_the_lock_file_as_the_engine_wrote_it(tiny: Path) -> None:
     before = (tiny / "dvc.lock").read_bytes()
     results = contents(tiny / "plots") | contents(tiny / "metrics")
-    assert not list(tiny.glob("checkpoints/**/*.npz"))  # or nothing would be trained again
+    assert not list(tiny.glob("checkpoints/**/*.npz"))  # otherwise nothing would be trained again
     dvc(tiny, "repro", "--force")
     assert (tiny / "dvc.lock").read_bytes() == before
     assert contents(tiny / "plots") | contents(tiny / "metrics") == results
@@ -163,7 +163,7 @@ def test_two_threads_give_the_same_bytes_each_time(tiny: Path, change: Callable[
     assert ran(dvc(tiny, "repro", "--force", "--single-item", *names)) == set(names)
     assert {path: path.read_bytes() for path in one} == first
     mlp = tiny / "models/tiny/0.5-0.keras"
-    assert first[mlp] == one[mlp]  # what holds for MLPs; ConvNets depend on the processor
+    assert first[mlp] == one[mlp]  # this holds for MLPs; for ConvNets it depends on the processor
 
 
 def test_branch_with_a_wider_model_and_one_more_scale(tiny: Path, change: Callable[..., None]) -> None:
@@ -220,7 +220,7 @@ def test_wrong_params_are_refused_before_anything_runs(
 
 @pytest.mark.usefixtures("current_results")
 def test_committed_results_are_those_of_the_committed_code(tmp_path: Path) -> None:
-    """In a clone without data, nothing is to be done: an edit without a run fails here."""
+    """In a clone without data there is nothing to run: an edit without a run fails here."""
     for name in git(ROOT, "ls-files").splitlines():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tmp_path / name)

@@ -1,4 +1,4 @@
-"""The page of plots, drawn by a real browser that may not leave the machine."""
+"""The page of plots, drawn by a real browser, which must request nothing from the network."""
 
 import html
 import json
@@ -29,7 +29,7 @@ EVIL = '"><img src=x onerror="console.error(1)"></script><script>console.error(2
 
 
 def draw(page: Path, profile: Path) -> tuple[str, str, list[str]]:
-    """Return the page's DOM once its scripts have run, what the page logged, and the addresses it asked for."""
+    """Return the page's DOM once its scripts have run, what the page logged, and the addresses it requested."""
     if not BROWSER:
         pytest.skip("no chromium or google-chrome on this machine: the plots page is not drawn")
     log = profile / "net.json"
@@ -37,7 +37,7 @@ def draw(page: Path, profile: Path) -> tuple[str, str, list[str]]:
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     events = json.loads(log.read_text())["events"]
     asked = [event["params"] for event in events if "initiator" in event.get("params", {})]
-    # The browser's own requests, for its updates, say that no page is behind them.
+    # The browser's own requests, such as for updates, say that they come from no page.
     addresses = [event["url"] for event in asked if event["initiator"] != "not an origin"]
     logged = [line for line in run.stderr.splitlines() if "CONSOLE" in line and "but current version is" not in line]
     return run.stdout, "\n".join(logged), addresses
@@ -53,7 +53,7 @@ class Elements(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
+        """Record an element."""
         self.elements.append((tag, dict(attrs)))
 
 
@@ -78,7 +78,7 @@ def test_every_plot_is_drawn_with_no_network_and_no_error(tiny: Path, tmp_path: 
     assert not asked
 
 
-def test_titles_and_revisions_are_text_whatever_they_hold(tiny: Path, tmp_path: Path) -> None:
+def test_titles_and_revisions_are_shown_as_text_whatever_they_hold(tiny: Path, tmp_path: Path) -> None:
     yaml = YAML()
     design = yaml.load(tiny / "dvc.yaml")
     design["plots"][1]["plots/accuracy_by_scale.csv"]["title"] = EVIL
@@ -97,7 +97,7 @@ def test_titles_and_revisions_are_text_whatever_they_hold(tiny: Path, tmp_path: 
 
 
 def test_what_a_revision_lacks_is_named_and_the_rest_is_drawn(tiny: Path, tmp_path: Path) -> None:
-    """A table that is not there, one without a column or without rows, and a revision that dvc cannot read."""
+    """A missing table, one without a column, one without rows, and a revision that dvc cannot read."""
     git(tiny, "checkout", "--quiet", "-b", "feature/old")
     (tiny / "plots/curves.csv").unlink()
     table = tiny / "plots/denoise.csv"
@@ -151,7 +151,7 @@ def test_a_headline_has_a_gap_where_a_method_lacks_a_scale() -> None:
     assert cells == ["a", "0.5000 ± 0.1000", "0.5000", "b", "–", "0.5000 ± 0.1000"]
 
 
-def test_it_opens_with_the_headline_and_what_differs(tiny: Path, change: Callable[..., None]) -> None:
+def test_the_page_opens_with_the_headline_and_what_differs(tiny: Path, change: Callable[..., None]) -> None:
     change({"models.tiny.epochs": 3, "grid.seeds": [0]})
     table = (tiny / "plots/comparison.csv").read_text()
     (tiny / "plots/comparison.csv").write_text(re.sub("^tiny,0,[^,]+", "tiny,0,1.0", table, flags=re.MULTILINE))
@@ -188,7 +188,7 @@ def test_a_plot_that_cannot_be_read_is_named(tiny: Path) -> None:
     assert not (tiny / plots.PAGE).exists()
 
 
-def test_a_project_that_cannot_be_read_and_one_without_plots_are_told(tiny: Path) -> None:
+def test_a_project_that_cannot_be_read_and_one_without_plots_get_a_message(tiny: Path) -> None:
     lock, design = tiny / "dvc.lock", tiny / "dvc.yaml"
     whole = lock.read_bytes()
     lock.write_text("garbage")

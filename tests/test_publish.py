@@ -25,7 +25,7 @@ def objects(folder: Path) -> dict[str, str]:
 
 
 def promised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Return the digests of all objects that dvc.lock promises of the marked outputs, and of the files in folders."""
+    """Return the digests that dvc.lock records for the marked outputs, and those of the files in their folders."""
     monkeypatch.chdir(folder)
     with repository.open_repo() as repo:
         outputs = {out.hash_info.value for out in publish.marked_outputs(repo) if out.hash_info}
@@ -34,7 +34,7 @@ def promised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 def is_published(folder: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Return whether the remote holds every byte that dvc.lock promises of the marked outputs, and no more."""
+    """Return whether the remote holds every byte that dvc.lock records for the marked outputs, and no more."""
     present = objects(folder)
     whole = all(name.removesuffix(".dir") == md5 for name, md5 in present.items())
     return whole and present.keys() == promised(folder, monkeypatch)
@@ -90,10 +90,8 @@ def test_objects_of_a_model_taken_out_of_params_stay_until_prune(
     assert is_published(tiny, monkeypatch)
 
 
-def test_nothing_is_deleted_where_it_cannot_be_told_what_belongs_to_the_graph(
-    tiny: Path, change: Callable[..., None]
-) -> None:
-    """As where the list of files of a folder is damaged, whose stage is in dvc.lock only."""
+def test_nothing_is_deleted_if_it_is_unclear_what_belongs_to_the_graph(tiny: Path, change: Callable[..., None]) -> None:
+    """As when the list of a folder's files is damaged, and its stage is only in dvc.lock."""
     lock = load_yaml(tiny / "dvc.lock")
     lock["stages"]["renamed"] = lock["stages"]["synthesize"]
     dump_yaml(tiny / "dvc.lock", lock)
@@ -118,7 +116,7 @@ def test_nothing_is_deleted_where_it_cannot_be_told_what_belongs_to_the_graph(
     assert objects(tiny) == before
 
 
-def test_nothing_is_deleted_where_a_result_is_lost(tiny: Path, change: Callable[..., None]) -> None:
+def test_nothing_is_deleted_if_a_result_is_lost(tiny: Path, change: Callable[..., None]) -> None:
     """It is lost if neither the cache nor the remote has it whole."""
     tool(tiny, "publish")
     before = objects(tiny)
@@ -140,7 +138,7 @@ def test_nothing_is_deleted_where_a_result_is_lost(tiny: Path, change: Callable[
 
 @pytest.fixture
 def clone(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a clone of the copy with its published results, by a user whose git changes and ignores what it may."""
+    """Return a clone of the copy with its published results; its user's git settings ignore and convert files."""
     monkeypatch.chdir(tiny)
     publish.main()
     git(tiny, "add", "--all")
@@ -155,10 +153,10 @@ def clone(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "clone"
 
 
-def test_a_damaged_object_is_not_taken_but_named_and_comes_back_from_git(
+def test_a_damaged_object_is_not_used_but_named_and_restored_from_git(
     tiny: Path, clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """DVC would take one that is read-only, as all are that it has read, and deletes any other."""
+    """DVC would use a read-only one, as are all that it has read, and deletes any other."""
     names = [str(digests.of_file(tiny / f"data/{name}")) for name in ("scores/tiny/0-0.json", "posterior/0.json")]
     with repository.open_repo() as repo:
         in_folder = digests.contents(repo, Path("data/denoise"))
@@ -187,7 +185,7 @@ def test_a_damaged_object_is_not_taken_but_named_and_comes_back_from_git(
     assert small_results(clone) == small_results(tiny)
 
 
-def test_a_clone_without_models_trains_what_is_new_alone(
+def test_a_clone_without_models_trains_only_what_is_new(
     tiny: Path, clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = dvc(clone, "pull", "--allow-missing")
@@ -217,7 +215,7 @@ def test_a_clone_without_models_trains_what_is_new_alone(
     assert is_published(clone, monkeypatch)
 
 
-def test_parallel_run_of_what_is_new_alone(tiny: Path, change: Callable[..., None]) -> None:
+def test_parallel_run_of_only_what_is_new(tiny: Path, change: Callable[..., None]) -> None:
     shutil.rmtree(tiny / "models")
     shutil.rmtree(tiny / ".dvc/cache")
     assert "FAILED" not in tool(tiny, "repro", "--allow-missing", "--workers", "2")
@@ -228,8 +226,8 @@ def test_parallel_run_of_what_is_new_alone(tiny: Path, change: Callable[..., Non
     assert [path.name for path in (tiny / "models").rglob("*.*")] == ["0.5-7.keras"]
 
 
-def test_scores_of_a_model_that_is_missing_and_was_another_one_are_not_kept(tiny: Path) -> None:
-    """As where a run has stopped between a training and its evaluation, and that was committed."""
+def test_scores_of_a_missing_model_are_not_kept_if_they_are_of_another_version(tiny: Path) -> None:
+    """As when a run stopped between a training and its evaluation, and was committed."""
     shutil.rmtree(tiny / "models")
     shutil.rmtree(tiny / ".dvc/cache")
     lock = load_yaml(tiny / "dvc.lock")

@@ -1,4 +1,4 @@
-"""Damage to results and to dvc.lock is noticed, named and repaired; what earlier params left is found and removed."""
+"""Damage to results and to dvc.lock is noticed, named and repaired; leftovers of old params are found and removed."""
 
 import copy
 import fcntl
@@ -21,7 +21,7 @@ from tests.conftest import dvc, git, ran, tool
 from tools import digests, foreign, lockfile, lost_entries, prune, publish, repository, verify
 from tools.lockfile import LOCK_FILE
 
-# Damaged copies of dvc.lock, and damaged files, to try: more for a long run.
+# Damaged copies of dvc.lock, and damaged files, to try; raise it for a long run.
 TRIES = int(os.environ.get("DAMAGES", "5"))
 
 
@@ -40,7 +40,7 @@ def repo(inside: Path) -> Iterator[Repo]:  # noqa: ARG001
 
 
 def flip(path: Path, at: int = 0) -> None:
-    """Change one bit of a file and nothing else of it: neither its size nor its date nor its permissions."""
+    """Change one bit of a file, but not its size, date or permissions."""
     before = path.stat()
     content = bytearray(path.read_bytes())
     content[at] ^= 1
@@ -75,8 +75,8 @@ def snapshot(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in paths if path.is_file()}
 
 
-def test_what_dvc_has_written_is_found_whole(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The entry computed from the files is the one in dvc.lock, for every stage: so lost_entries knows a good one."""
+def test_what_dvc_has_written_is_found_intact(repo: Repo, capsys: pytest.CaptureFixture[str]) -> None:
+    """For every stage, the entry computed from its files is that in dvc.lock: lost_entries relies on this."""
     present = YAML(typ="safe").load(LOCK_FILE.read_text())["stages"]
     for stage in repository.stages(repo):
         assert lockfile.current_entry(stage) == present[stage.name]
@@ -116,7 +116,7 @@ def test_missing_and_foreign_files_are_noticed(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.usefixtures("inside")
-def test_files_that_dvc_ignores_are_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_that_dvc_ignores_are_not_reported(capsys: pytest.CaptureFixture[str]) -> None:
     for path in ("data/clean/.DS_Store", "noisy_mnist/core/.DS_Store", "data/noisy/0/.nfs000000000a1b2c3d00000001"):
         Path(path).write_text("a desktop's, or a network file system's")
     assert verify.main() == 0
@@ -125,7 +125,7 @@ def test_files_that_dvc_ignores_are_no_fault(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.usefixtures("inside")
 def test_foreign_files_are_named_wherever_dvc_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
-    """They are no damage: that they are there, dvc.lock may say too."""
+    """They are not damage: dvc.lock may count them too."""
     shutil.copy("data/noisy/0.5/noise.json", "data/noisy/copy of 0.5.json")
     for path in ("data/scores/notes.txt", "noisy_mnist/core/draft.py", "noisy_mnist/core/staged.py"):
         Path(path).write_text("# mine")
@@ -150,14 +150,14 @@ def test_what_a_run_would_delete_in_its_folders_is_found(repo: Repo) -> None:
     assert [*foreign.in_outputs(repo, figures), *foreign.in_outputs(repo, noise)] == mine
     git(Path(), "rm", "-r", "--quiet", "--cached", "plots/figures")
     git(Path(), "commit", "--quiet", "--message", "No figures")
-    assert foreign.in_outputs(repo, figures) == [Path("plots/figures")]  # nothing tells which are the study's
+    assert foreign.in_outputs(repo, figures) == [Path("plots/figures")]  # git cannot tell which are the study's
     mine[0].unlink()
     assert not foreign.in_outputs(repo, figures)
 
 
 def test_a_run_moves_foreign_files_out_of_its_folders(tiny: Path, change: Callable[..., None]) -> None:
-    """DVC deletes the folders."""
-    for name in ("notes.txt", "noise.json~"):  # an editor's backup is nobody's loss
+    """DVC would delete them with the folders."""
+    for name in ("notes.txt", "noise.json~"):  # an editor's backup need not be kept
         (tiny / "data/noisy/0.5" / name).write_text("mine")
     change({"noise.seed": 1})
     moved = ".dvc/tmp/aside/data/noisy/0.5/notes.txt"
@@ -167,8 +167,8 @@ def test_a_run_moves_foreign_files_out_of_its_folders(tiny: Path, change: Callab
     assert "foreign" not in tool(tiny, "verify")
 
 
-def test_what_is_moved_away_never_meets_what_was_moved_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be that a file of the same name, or one where a folder is needed now."""
+def test_a_file_set_aside_never_replaces_one_set_aside_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one of the same name, or one in the way of a folder that is needed now."""
     monkeypatch.chdir(tmp_path)
     moved = []
     for name in ("data/notes", "data/notes", "data/notes/mine", "data/notes"):
@@ -182,7 +182,7 @@ def test_what_is_moved_away_never_meets_what_was_moved_before(tmp_path: Path, mo
     assert len({*moved}) == 4
 
 
-def test_repair_brings_back_every_byte_and_runs_only_what_is_whole_nowhere(
+def test_repair_restores_every_byte_and_runs_only_what_is_intact_nowhere(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = snapshot(tiny)
@@ -239,7 +239,7 @@ def test_what_cannot_be_made_again_stays_where_it_is(tiny: Path, monkeypatch: py
     assert contents("data/noisy/0.5") == before
 
 
-def test_unreadable_files_in_the_run_cache_are_no_hindrance(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files_in_the_run_cache_do_not_stop_verify(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny)
     next(Path(".dvc/cache/runs").glob("*/*/*")).write_bytes(b"\0garbage: [")
     lock = Path("dvc.lock")
@@ -248,9 +248,9 @@ def test_unreadable_files_in_the_run_cache_are_no_hindrance(tiny: Path, monkeypa
 
 
 def without_values(lock: Any) -> Any:
-    """Return the content of a lock file without the values that nothing but git has a second record of.
+    """Return the content of a lock file without the values of which only git has a second record.
 
-    A wrong one makes dvc run a stage again that takes seconds.
+    A wrong one only makes dvc rerun a stage that takes seconds.
     """
     lock = copy.deepcopy(lock)
     for name in ("download", "summarize", "figures"):
@@ -291,7 +291,7 @@ def test_damaged_lock_file_is_noticed_wherever_it_lost_something() -> None:
 def test_results_of_a_run_that_is_not_committed_are_neither_loss_nor_damage(
     tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is edited or damaged afterwards, repair keeps what was run, and runs nothing that is whole somewhere."""
+    """Whatever is edited or damaged afterwards, repair keeps what was run and runs nothing that is intact somewhere."""
     monkeypatch.chdir(tiny)
     change({"synthesize.seed": 1})
     dvc(tiny, "repro")
@@ -310,7 +310,7 @@ def test_results_of_a_run_that_is_not_committed_are_neither_loss_nor_damage(
 def test_verify_counts_the_stages_that_have_changed_since(
     tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As ``dvc status`` does; what is damaged has not changed, though DVC takes it for that."""
+    """As ``dvc status`` does, but damaged results do not count as changed, as they do for DVC."""
     monkeypatch.chdir(tiny)
     change({"grid.scales": [0], "figures.scale": 0})
     tool(tiny, "prune", "remove")
@@ -371,7 +371,7 @@ def test_another_version_that_the_cache_has_too_is_not_damage(
     assert snapshot(tiny).items() >= before.items()
 
 
-def test_a_stage_that_has_changed_since_is_not_run_in_the_name_of_repair(
+def test_a_stage_that_has_changed_since_is_not_run_by_repair(
     tiny: Path, change: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny)
@@ -394,12 +394,12 @@ def test_without_the_cache_nothing_needs_to_run(tiny: Path) -> None:
     assert "make repro" not in output
     assert not ran(tool(tiny, "repair"))
     lost = before.keys() - snapshot(tiny).keys()
-    # In the cache are also the metrics and tables of earlier runs: DVC's run cache needs them, dvc.lock does not.
+    # The cache also holds metrics and tables of earlier runs: DVC's run cache needs them, dvc.lock does not.
     assert all(path.is_relative_to(".dvc/cache") for path in lost)
     assert {path: content for path, content in before.items() if path not in lost} == snapshot(tiny)
 
 
-def test_a_fresh_clone_says_what_is_to_be_made(tiny: Path) -> None:
+def test_repair_in_a_fresh_clone_says_what_is_missing(tiny: Path) -> None:
     for name in ("data", "models", ".dvc/cache"):
         shutil.rmtree(tiny / name)
     flip(tiny / "metrics/summary.json")
@@ -425,7 +425,7 @@ def test_nothing_is_touched_while_a_stage_is_running(tiny: Path, module: str) ->
 
 @pytest.mark.parametrize(
     ("damage", "command"),
-    [("a half", "repro"), ("a half", "repair"), ("no UTF-8", "repro"), ("no schema", "repair"), ("nothing", "repro")],
+    [("a half", "repro"), ("a half", "repair"), ("not UTF-8", "repro"), ("no schema", "repair"), ("nothing", "repro")],
 )
 def test_an_unreadable_lock_file_is_set_aside_and_nothing_runs_again(
     tiny: Path, change: Callable[..., None], damage: str, command: str
@@ -435,7 +435,7 @@ def test_an_unreadable_lock_file_is_set_aside_and_nothing_runs_again(
     lock = tiny / "dvc.lock"
     whole = lock.read_bytes()
     entries = YAML(typ="safe").load(whole)["stages"]
-    broken = {"a half": whole[: len(whole) // 2] + b"\n]", "no UTF-8": whole + b"\xff", "nothing": b""}
+    broken = {"a half": whole[: len(whole) // 2] + b"\n]", "not UTF-8": whole + b"\xff", "nothing": b""}
     lock.write_bytes(broken.get(damage, whole.replace(b"schema", b"scheme", 1)))
     assert "'make repair' replaces an unreadable dvc.lock" in tool(tiny, "verify", status=1)
     output = tool(tiny, command, *(["noise"] if command == "repro" else []))
@@ -446,7 +446,7 @@ def test_an_unreadable_lock_file_is_set_aside_and_nothing_runs_again(
 
 
 def test_lost_entries_come_back(tiny: Path, change: Callable[..., None]) -> None:
-    """Of a run that is committed from git, of one that is not from DVC's run cache: that whose outputs stand here."""
+    """Those of a committed run come from git, others from DVC's run cache: the ones whose outputs are here."""
     change({"noise.seed": 1})
     dvc(tiny, "repro", "noise")
     lock = tiny / "dvc.lock"
@@ -468,7 +468,7 @@ def test_a_lock_file_that_git_does_not_have_cannot_be_compared(tiny: Path) -> No
 
 
 @pytest.mark.usefixtures("inside")
-def test_nothing_to_verify_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_to_verify_is_not_a_success(capsys: pytest.CaptureFixture[str]) -> None:
     git(Path(), "rm", "--quiet", "dvc.lock")
     git(Path(), "commit", "--quiet", "--message", "No lock file")
     assert verify.main() == 1
@@ -478,7 +478,7 @@ def test_nothing_to_verify_is_no_success(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_half_written_list_of_paths_in_use_is_removed(tiny: Path) -> None:
-    """Every dvc refuses to start on what one killed in mid-writing leaves."""
+    """A dvc that is killed while writing leaves it, and every later one refuses to start."""
     (tiny / ".dvc/tmp/rwlock").write_text('{"write": {')
     assert "Unable to read RWLock-file" in dvc(tiny, "repro", status=255)
     assert not ran(tool(tiny, "repro"))
@@ -486,7 +486,7 @@ def test_a_half_written_list_of_paths_in_use_is_removed(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["verify", "repair", "prune"])
-def test_wrong_files_and_arguments_are_messages(tiny: Path, module: str) -> None:
+def test_wrong_files_and_arguments_get_a_message(tiny: Path, module: str) -> None:
     assert "expected" in tool(tiny, module, "now", status=1)
     (tiny / ".dvc/config.local").write_text("garbage\n")
     output = tool(tiny, module, status=1)
@@ -509,8 +509,8 @@ def test_what_dvc_add_tracks_is_no_stage_and_its_neighbours_no_leftovers(capsys:
     assert Path("extra/script.py").exists()
 
 
-def test_prune_refuses_params_that_are_wrong(tiny: Path, change: Callable[..., None]) -> None:
-    """Or a misspelt name would make leftovers of all that it was to name."""
+def test_prune_refuses_wrong_params(tiny: Path, change: Callable[..., None]) -> None:
+    """Otherwise a misspelt name would turn results into leftovers."""
     change({"grid.models": ["tiny_frsh"]})
     assert "Expected keys of models" in tool(tiny, "prune", "remove", status=1)
     assert (tiny / "models/tiny_fresh/0-0.keras").exists()
@@ -583,7 +583,7 @@ def test_prune_finds_what_params_no_longer_name(tiny: Path, change: Callable[...
     for name in ("data/scores/notes.txt", "checkpoints/notes.txt"):
         assert (tiny / ".dvc/tmp/aside" / name).read_text() == "mine"
 
-    # Nothing is to run again, here or in a clone; the results are those of a run that never knew what is gone.
+    # Nothing needs to run again, here or in a clone; the tables are those of a run without what is gone.
     assert "up to date" in dvc(tiny, "status")
     for name in ("data", "models"):
         shutil.rmtree(tiny / name)

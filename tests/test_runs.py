@@ -43,7 +43,7 @@ OTHER_NOISY = {**NOISY, "train": copies.noisy(OTHER_CLEAN, "train", DRAW, 0.5)}
 
 
 def settings(precision: str = "float32") -> TrainParams:
-    """Return what all trainings share."""
+    """Return the params that all trainings share."""
     return TrainParams.model_validate({"precision": precision, "curve_images": 50})
 
 
@@ -68,7 +68,7 @@ def weights(*given: Any, **changes: Any) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(("fresh_noise", "fresh"), [(False, None), (False, FRESH), (True, None)])
-def test_a_model_learns_from_the_one_copy_unless_it_has_fresh_noise_and_there_is_noise_to_draw(
+def test_a_model_learns_from_the_fixed_copy_unless_it_has_fresh_noise_and_there_is_noise_to_draw(
     fresh_noise: bool, fresh: FreshNoise | None, tmp_path: Path
 ) -> None:
     learned = weights(tmp_path, fresh, fresh_noise=fresh_noise)
@@ -77,7 +77,7 @@ def test_a_model_learns_from_the_one_copy_unless_it_has_fresh_noise_and_there_is
     assert (weights(tmp_path, fresh, noisy=OTHER_NOISY, fresh_noise=fresh_noise) != learned).any()
 
 
-def test_a_model_with_fresh_noise_learns_from_clean_images_with_noise_as_it_says(tmp_path: Path) -> None:
+def test_a_model_with_fresh_noise_learns_from_clean_images_with_the_given_noise(tmp_path: Path) -> None:
     learned = weights(tmp_path, FRESH, fresh_noise=True)
     np.testing.assert_array_equal(weights(tmp_path, FRESH, noisy=OTHER_NOISY, fresh_noise=True), learned)
     assert (weights(tmp_path, FRESH, clean=OTHER_CLEAN, fresh_noise=True) != learned).any()
@@ -87,14 +87,14 @@ def test_a_model_with_fresh_noise_learns_from_clean_images_with_noise_as_it_says
 
 @pytest.mark.parametrize("fresh_noise", [False, True])
 def test_history_is_scored_on_the_noisy_copy(fresh_noise: bool, tmp_path: Path) -> None:
-    """Training images up to the number that params say, all validation images; fresh noise has none of its own."""
+    """On ``curve_images`` training images and all validation images, also for a model with fresh noise."""
     model, history = classifier(tmp_path, FRESH, fresh_noise=fresh_noise, epochs=2)
     assert [(row["epoch"], row["split"]) for row in history] == [
         (epoch, name) for epoch in (1, 2) for name in ("train", "validation")
     ]
     for row, part in zip(history[-2:], (NOISY["train"].first(50), NOISY["validation"]), strict=True):
         probabilities = models.predict(model, part.images).astype(np.float64)
-        probabilities /= probabilities.sum(axis=1, keepdims=True)  # of float32, to a digit more
+        probabilities /= probabilities.sum(axis=1, keepdims=True)  # float32 probabilities sum to 1 only roughly
         assert row["accuracy"] == pytest.approx(metrics.accuracy_score(part.labels, probabilities.argmax(axis=1)))
         assert row["loss"] == pytest.approx(metrics.log_loss(part.labels, probabilities, labels=range(10)), rel=1e-5)
 
@@ -108,7 +108,7 @@ def test_history_is_scored_on_the_noisy_copy(fresh_noise: bool, tmp_path: Path) 
         ("mixed_bfloat16", "float32", "mixed_bfloat16"),
     ],
 )
-def test_a_model_has_its_own_precision_or_that_of_all(
+def test_a_model_has_its_own_precision_or_that_of_train(
     own: str | None, shared: str, expected: str, tmp_path: Path
 ) -> None:
     model, _ = classifier(tmp_path, None, train=settings(shared), precision=own)
@@ -137,7 +137,7 @@ def test_a_setting_of_the_autoencoder_is_named_with_its_section(tmp_path: Path) 
         autoencoder.train(network, settings(), COMPUTE, CLEAN, NOISY, FRESH, tmp_path / "checkpoint.npz")
 
 
-def test_progress_is_a_line_an_epoch_outside_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_outside_a_terminal_is_a_line_per_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, history = classifier(tmp_path, None, epochs=2)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch ")]
     assert all(re.search(r", \d+\.\d\d s$", line) for line in lines)

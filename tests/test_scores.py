@@ -77,7 +77,7 @@ def test_pixel_loss_equals_keras_and_scikit_learn(seed: int) -> None:
     loss = scores.pixel_loss(restored, clean)
     of_keras = keras.losses.BinaryCrossentropy()(clean.astype(np.float32) / 255, restored)
     assert loss == pytest.approx(float(of_keras), rel=1e-5)
-    # A grey pixel of value y is the weights y of "white" and 1 - y of "black".
+    # A grey pixel of value y counts as white with weight y and as black with weight 1 - y.
     y, p = clean.ravel() / 255, restored.ravel().astype(float)
     truth, weights = np.repeat([1, 0], y.size), np.concatenate([y, 1 - y])
     assert loss == pytest.approx(metrics.log_loss(truth, np.tile(p, 2), sample_weight=weights))

@@ -1,6 +1,6 @@
 """The Makefile's own work: `make setup` with real environments, offline, and `make help`.
 
-The project here is the Makefile alone, with a requirements.lock that pins one small package.
+The project here is the Makefile and one tool, with a requirements.lock that pins one small package.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ WHEEL = {
     f"{INFO}/entry_points.txt": "[console_scripts]\ndvc = pinned:main\n",
     f"{INFO}/RECORD": "",
 }
-# What other programs have their users set, and containers come with.
+# Variables that other programs ask their users to set, or that containers come with.
 ELSEWHERE = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PIP_CONSTRAINT": "/nowhere/constraint.txt",
@@ -38,12 +38,12 @@ ELSEWHERE = {
     "PYTHONPATH": "/nowhere",
     "PYTHONSAFEPATH": "1",
 }
-GIVEN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "READY", "OUTSIDE", "PIP_NO_INDEX", "PIP_FIND_LINKS")  # by `make test`
+GIVEN = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "READY", "OUTSIDE", "PIP_NO_INDEX", "PIP_FIND_LINKS")  # set by `make test`
 SETS_UP = "-m venv --clear .venv"
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return the environment of a make that belongs to no other and has no network, with some variables set."""
+    """Return the environment of a make that no other make started and that has no network, with some variables set."""
     own = {name: value for name, value in program_environment().items() if name not in GIVEN}
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "wheels", "PIP_CONFIG_FILE": os.devnull}
     return {**own, **offline, "PYTHON": sys.executable, **variables}
@@ -56,17 +56,17 @@ def make(folder: Path, *arguments: str, status: int = 0, **variables: str) -> st
 
 
 def sets_up(folder: Path, **variables: str) -> bool:
-    """Return whether make would make the environment anew."""
+    """Return whether make would create the environment again."""
     return SETS_UP in make(folder, "--dry-run", "setup", **variables)
 
 
 def create(folder: Path) -> Path:
-    """Make a project that is not set up."""
+    """Create a project that is not set up."""
     (folder / "wheels").mkdir(parents=True)
     wheel = folder / "wheels/dvc-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as file:
         for name, content in WHEEL.items():
-            file.writestr(zipfile.ZipInfo(name), content)  # of a fixed date: the same lock file each time
+            file.writestr(zipfile.ZipInfo(name), content)  # with a fixed date: the same lock file each time
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (folder / "requirements.lock").write_text(f"dvc==1.0 --hash=sha256:{digest}\n", encoding="utf-8")
     (folder / "tools").mkdir()
@@ -85,7 +85,7 @@ def program(path: Path, *lines: str) -> str:
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what two makes printed that set one project up at the same time, by its folder."""
+    """Return what two runs of ``make setup`` printed, in one project and at the same time, by its folder."""
     folder = create(tmp_path_factory.mktemp("setup") / "my projects" / "größe")
     pipe, variables = subprocess.PIPE, environment(**ELSEWHERE)
     makes = [
@@ -99,13 +99,13 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def project(outputs: dict[str, str]) -> Iterator[Path]:
-    """Return the project that is set up: to be left as it was."""
+    """Return the project that is set up; a test must leave it as it was."""
     folder = Path(next(iter(outputs)))
     yield folder
     assert not sets_up(folder)
 
 
-def test_of_two_at_once_one_sets_up_whatever_is_set_for_other_programs(project: Path, outputs: dict[str, str]) -> None:
+def test_of_two_at_once_one_sets_up_despite_variables_of_other_programs(project: Path, outputs: dict[str, str]) -> None:
     assert outputs[str(project)].count(SETS_UP) == 1
     assert run_in(project, [str(project / ".venv/bin/dvc")], status=0) == "installed here\n"
     prefix, names = make(project, "verify", **ELSEWHERE).splitlines()[-2:]
@@ -113,7 +113,7 @@ def test_of_two_at_once_one_sets_up_whatever_is_set_for_other_programs(project: 
     assert set(names.split()) & ELSEWHERE.keys() == {"PIP_REQUIRE_VIRTUALENV", "PIP_USER"}
 
 
-def test_environment_is_current_by_what_it_was_made_from_and_where(project: Path, tmp_path: Path) -> None:
+def test_environment_is_reused_for_the_same_lock_file_python_and_folder(project: Path, tmp_path: Path) -> None:
     lock, python = project / "requirements.lock", project / ".venv/bin/python"
     for date in (0, 2**32):  # as after a copy or a checkout
         os.utime(lock, (date, date))
@@ -143,7 +143,7 @@ def test_link_is_followed_to_use_an_environment_and_never_to_clear_it(project: P
     assert (copy / ".venv").is_symlink()
     with (copy / "requirements.lock").open("a", encoding="utf-8") as lock:
         lock.write("# newer\n")
-    # Without pip the set-up fails half-way: what it leaves is not taken for an environment.
+    # Without pip the set-up fails half-way: what it leaves does not count as an environment.
     without_pip = f'[ "$2" != venv ] || set -- "$@" --without-pip\nexec "{sys.executable}" "$@"'
     for _ in range(2):
         output = make(copy, "verify", status=2, PYTHON=program(tmp_path / "python", without_pip))

@@ -1,4 +1,4 @@
-"""A cache that several projects and people share: its rights, and results that are links into it."""
+"""A cache that several projects and people share: its permissions, and results that are links into it."""
 
 import shutil
 import stat
@@ -11,10 +11,8 @@ from tests.test_results import flip, stored
 from tools import cache, digests, repository
 
 
-def test_what_is_put_into_a_shared_cache_has_the_rights_of_the_group(
-    tiny: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As DVC gives them: without, another person could not add to the same folder of the cache."""
+def test_what_is_put_into_a_shared_cache_has_group_permissions(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with DVC: without them, nobody else could add to the same folder of the cache."""
     monkeypatch.chdir(tiny)
     shutil.move(".dvc/cache", "elsewhere")
     Path(".dvc/config.local").write_text("[cache]\n    shared = group\n    dir = ../elsewhere\n")
@@ -33,8 +31,8 @@ def test_what_is_put_into_a_shared_cache_has_the_rights_of_the_group(
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o2775
 
 
-def test_links_to_what_the_cache_has_lost_are_missing_files(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after 'dvc gc' in another project: verify says so, repro makes them again; DVC itself stumbles over them."""
+def test_links_to_what_the_cache_has_lost_count_as_missing_files(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after 'dvc gc' in another project: verify says so, and repro recreates them. DVC itself stumbles over them."""
     monkeypatch.chdir(tiny)
     (tiny / ".dvc/config.local").write_text("[cache]\n    type = symlink\n")
     dvc(tiny, "checkout", "--relink")
@@ -55,7 +53,7 @@ def test_links_to_what_the_cache_has_lost_are_missing_files(tiny: Path, monkeypa
     assert "noise@0.5: " in output
     assert "are what dvc.lock says" in tool(tiny, "verify")
 
-    # What is damaged through a link is damaged in the cache too: its bytes are set aside before they go there.
+    # What is damaged through a link is damaged in the cache too: the damaged bytes are set aside all the same.
     flip(lost[1])
     damaged = lost[1].read_bytes()
     assert "are what dvc.lock says" in tool(tiny, "repair")

@@ -1,4 +1,4 @@
-"""Splits on disk: what is saved is what is loaded, from memory or by memory map, and damage is named."""
+"""Splits on disk: what is saved is what is loaded, into memory or by memory map, and damage is named."""
 
 import pickle
 from pathlib import Path
@@ -25,7 +25,7 @@ def mapped(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> b
 
 @pytest.fixture(params=[np.uint8, np.float16])
 def images(request: pytest.FixtureRequest) -> NDArray[Any]:
-    """Return random images (N, 28, 28) of the two types that the pipeline stores."""
+    """Return random images (N, 28, 28) of each of the two types that the pipeline stores."""
     values = np.random.default_rng(0).normal(size=(N, 28, 28)) * 50 + 100
     return values.clip(0, 255).astype(request.param)
 
@@ -40,7 +40,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 def labels() -> NDArray[np.uint8]:
-    """Return N labels."""
     return (np.arange(N) % 10).astype(np.uint8)
 
 
@@ -62,7 +61,7 @@ def test_files_are_as_numpy_writes_them(tmp_path: Path, images: NDArray[Any]) ->
         assert (tmp_path / f"test_{name}.npy").read_bytes() == (tmp_path / f"{name}.npy").read_bytes()
 
 
-def test_blocks_that_do_not_lie_in_one_piece_are_saved_in_order(tmp_path: Path, images: NDArray[Any]) -> None:
+def test_blocks_that_are_not_contiguous_are_saved_in_order(tmp_path: Path, images: NDArray[Any]) -> None:
     splits.save(tmp_path, "test", [np.asfortranarray(images)], labels(), images.dtype.type)
     np.testing.assert_array_equal(splits.load(tmp_path, "test").images, images)
 
@@ -81,7 +80,7 @@ def test_take_equals_plain_indexing(
     assert isinstance(split.images, np.memmap) == mapped
     for source in (split.images, split.first(N - 3).images):
         plain = images[: len(source)][index]
-        for _ in range(2):  # letting go of the pages must not lose them
+        for _ in range(2):  # releasing the pages must not lose them
             taken = splits.take(source, index)
             assert type(taken) is np.ndarray
             assert not np.shares_memory(taken, source)
@@ -141,7 +140,7 @@ def test_a_flipped_bit_in_the_header_is_refused_or_harmless(folder: Path, part: 
 @pytest.mark.parametrize("part", ["images", "labels"])
 @pytest.mark.parametrize("content", [b"<html></html>", b"PK\x03\x04 not a zip", b"\x93NUMPY\x09\x00", b"\0" * 200])
 @pytest.mark.usefixtures("mapped")
-def test_what_is_no_array_is_refused(folder: Path, part: str, content: bytes) -> None:
+def test_file_that_is_not_an_array_is_refused(folder: Path, part: str, content: bytes) -> None:
     (folder / f"train_{part}.npy").write_bytes(content)
     with pytest.raises(UserError, match=r"train.*dvc repro"):
         splits.load(folder, "train")

@@ -61,7 +61,7 @@ def stage(folder: Path) -> Stage:
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Start]:
-    """Return a function that starts the stage and returns once it is running; all are killed in the end."""
+    """Return a function that starts the stage and returns once it is running; all are killed at the end."""
     processes: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str) -> subprocess.Popen[str]:
@@ -95,7 +95,7 @@ def test_user_error_is_a_message_that_names_the_stage(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("action", "reason"), [("missing", "/nowhere/file"), ("full", "No space left")])
-def test_what_the_system_refuses_is_a_message(stage: Stage, action: str, reason: str) -> None:
+def test_an_error_of_the_system_is_a_message(stage: Stage, action: str, reason: str) -> None:
     message = refused(stage(action, "1"))
     assert message.startswith(f"pets {action} 1: ")
     assert reason in message

@@ -15,7 +15,7 @@ LABELS = (np.arange(400) % 10).astype(np.uint8)
 
 
 def codes_of(mean: float) -> NDArray[np.float32]:
-    """Return codes (400, 4) whose values are correlated, each class with a covariance and a multiple of the mean."""
+    """Return codes (400, 4) of correlated values; each class has its own covariance and a multiple of the mean."""
     rng = np.random.default_rng(0)
     mixes = rng.normal(size=(10, WIDTH, WIDTH))
     drawn = [mixes[digit] @ rng.normal(size=WIDTH) + mean * (digit + 1.0) for digit in LABELS]
@@ -27,7 +27,7 @@ def test_codes_have_the_promised_shape_and_none_is_below_0() -> None:
     assert codes.shape == (70, WIDTH)
     assert codes.dtype == np.float32
     assert codes.min() == 0
-    assert 0.3 < (codes == 0).mean() < 0.7  # with a mean of 0, half of what is drawn is below
+    assert 0.3 < (codes == 0).mean() < 0.7  # with a mean of 0, half of the values drawn are below 0
 
 
 def test_same_seed_same_bytes_and_other_seed_other_codes() -> None:
@@ -76,7 +76,7 @@ def test_a_value_that_is_always_0_stays_0() -> None:
     assert drawn[:5000, 2].min() > 0
 
 
-def test_fewer_images_than_values_of_a_code_will_do() -> None:
+def test_fewer_images_than_values_of_a_code_are_enough() -> None:
     """Their covariance is singular: what is drawn stays in the plane of the images."""
     rng = np.random.default_rng(0)
     codes = rng.uniform(100, 101, (30, 20)).astype(np.float32)
@@ -114,7 +114,7 @@ def test_diversity_of_copies_is_0_whatever_the_other_classes_look_like() -> None
     assert synthesis.diversity(copies, np.arange(10, dtype=np.uint8).repeat(3)) == 0
 
 
-def test_codes_are_those_of_each_class_and_as_many_of_noise() -> None:
+def test_codes_are_drawn_by_class_and_as_many_from_noise() -> None:
     codes = codes_of(50)
     found = synthesis.codes(codes, LABELS, SynthesizeParams(digits=12, seed=3))
     assert list(found) == ["new", "from_noise"]

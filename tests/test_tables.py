@@ -56,10 +56,10 @@ def test_missing_file_is_named(read: Callable[[Path], Any], tmp_path: Path) -> N
     [
         pytest.param(tables.read_json, b"", id="empty JSON"),
         pytest.param(tables.read_json, b'{"a": [1, 2', id="truncated JSON"),
-        pytest.param(tables.read_json, '{"a": "é"}'.encode("latin-1"), id="JSON that is no UTF-8"),
-        pytest.param(tables.read_json, b"[" * 10**5, id="JSON nested too deep"),
+        pytest.param(tables.read_json, '{"a": "é"}'.encode("latin-1"), id="JSON that is not UTF-8"),
+        pytest.param(tables.read_json, b"[" * 10**5, id="JSON nested too deeply"),
         pytest.param(tables.read_csv, b"", id="empty CSV"),
-        pytest.param(tables.read_csv, "a,b\né,1\n".encode("latin-1"), id="CSV that is no UTF-8"),
+        pytest.param(tables.read_csv, "a,b\né,1\n".encode("latin-1"), id="CSV that is not UTF-8"),
         pytest.param(tables.read_csv, b"a,b\n1,2\n1,2,3,4\n", id="CSV with a row too long"),
     ],
 )

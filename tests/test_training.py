@@ -35,7 +35,7 @@ IMAGE_CURVE = {
 
 
 def job(layers: list[dict[str, Any]], fresh: float | None = None, **changes: Any) -> training.Training:
-    """Return a training on 210 images, on fresh noise of a scale if one is named."""
+    """Return a training on 210 images, on fresh noise of a scale if one is given."""
     settings = {**SETTINGS, "layers": layers} | changes
     seed = settings.pop("seed", 0)
     precision = settings.pop("precision", "float32")
@@ -57,7 +57,7 @@ def autoencoder_job(level: float, **changes: Any) -> training.Training:
 
 
 def autoencoder_params(**changes: Any) -> AutoencoderParams:
-    """Return a small autoencoder."""
+    """Return the params of a small autoencoder."""
     return AutoencoderParams.model_validate({**SETTINGS, "encoder": [12, 6], "decoder": [12], "seed": 0, **changes})
 
 
@@ -68,7 +68,7 @@ def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[lis
     trained = []
 
     def report(rows: list[Row]) -> None:
-        """Note the epoch, and die if it is the one to die after."""
+        """Record the epoch, and die if it is ``kill_after``."""
         trained.append(rows[0]["epoch"])
         if trained == list(range(1, kill_after + 1)):
             raise KeyboardInterrupt
@@ -76,14 +76,14 @@ def fit(task: training.Training, folder: Path, kill_after: int = 0) -> tuple[lis
     if kill_after:
         with pytest.raises(KeyboardInterrupt):
             training.fit(task, curve, checkpoint, report)
-        keras.utils.set_random_seed(999)  # another process has another state
+        keras.utils.set_random_seed(999)  # another process has another random state
     model, history = training.fit(task, curve, checkpoint, report)
     assert trained == [row["epoch"] for row in history if row["split"] == "train"]  # no epoch was trained twice
     return model.get_weights(), history
 
 
 def assert_equal(one: tuple[Any, Any], other: tuple[Any, Any]) -> None:
-    """Hold two results of ``fit`` against each other, bit for bit."""
+    """Assert that two results of ``fit`` are equal, bit for bit."""
     for left, right in zip(one[0], other[0], strict=True):
         np.testing.assert_array_equal(left, right)
     assert one[1] == other[1]
@@ -136,7 +136,7 @@ def test_each_penalty_gives_other_weights(tmp_path: Path) -> None:
 
 
 def test_finished_training_is_not_trained_again(tmp_path: Path) -> None:
-    """What dvc could not record, on a lock held elsewhere for one, is there again at once."""
+    """A result that dvc could not record, as when its lock was held elsewhere, is back at once."""
     straight = fit(job(MLP), tmp_path)
     trained: list[list[Row]] = []
     model, history = training.fit(job(MLP), CURVE, tmp_path / "checkpoint.npz", trained.append)
@@ -191,7 +191,7 @@ def test_epoch_holds_every_example_once_in_an_order_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 0.4])
-def test_autoencoder_learns_from_noisy_images_to_their_own_clean_ones(level: float) -> None:
+def test_autoencoder_learns_to_turn_noisy_images_into_their_own_clean_ones(level: float) -> None:
     noisy, targets = (np.concatenate(part) for part in zip(*training.examples(autoencoder_job(level), 1), strict=True))
     assert noisy.dtype == targets.dtype == np.float32
     assert 0 <= targets.min() < targets.max() <= 1
@@ -204,7 +204,7 @@ def test_autoencoder_learns_from_noisy_images_to_their_own_clean_ones(level: flo
 
 
 def test_fresh_noise_differs_between_epochs_and_seeds() -> None:
-    black = Split(np.zeros_like(CLEAN.images), CLEAN.labels)  # what is left is the noise, in any order of the examples
+    black = Split(np.zeros_like(CLEAN.images), CLEAN.labels)  # only noise is left, whatever the order of the examples
 
     def drawn(seed: int, epoch: int) -> bytes:
         """Return all noise of an epoch."""

@@ -1,5 +1,7 @@
 """The graph by ``make repro``: the entries of ``dvc repro``, on threads and on a Dask cluster, also when parts fail."""
 
+import errno
+import fcntl
 import json
 import os
 import re
@@ -12,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -20,6 +23,7 @@ from dvc.repo import Repo
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from noisy_mnist.core.errors import UserError
+from noisy_mnist.datasets.download import MIRROR_VARIABLE
 from tests.conftest import dvc, git, ran, run_in, shown, tool
 from tests.test_interruptions import lock_entries, results, running_stages, start, until
 from tools import lockfile, pools, repository, repro, warm_start, worker
@@ -129,7 +133,7 @@ def test_a_fork_server_has_the_library_as_it_is_or_is_not_used(
     assert not worker._server.starting(60)
     assert worker._server.ready()
     log = tmp_path / "log"
-    score = Command("run", "evaluate", "python -m stages.evaluate tiny 0.5 0", {}, log, tensorflow=True)
+    score = Command("run", str(tiny), "evaluate", "python -m stages.evaluate tiny 0.5 0", {}, log, tensorflow=True)
     assert worker.run(score).status == 0
     wrong = replace(score, command="python -m stages.evaluate nothing 0.5 0")
     ending = worker.run(wrong)
@@ -240,7 +244,7 @@ def test_a_command_has_the_environment_of_its_worker(tiny: Path, monkeypatch: py
     """Such as the GPU that it is to use; what the planner adds comes on top."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     log = tiny / "log"
-    command = Command("run", "name", "echo $CUDA_VISIBLE_DEVICES $DVC_STAGE", {"DVC_STAGE": "name"}, log, False)
+    command = Command("run", ".", "name", "echo $CUDA_VISIBLE_DEVICES $DVC_STAGE", {"DVC_STAGE": "name"}, log, False)
     assert worker.run(command).last == "3 name"
 
 
@@ -459,17 +463,73 @@ def test_a_lost_scheduler_gets_a_message(
     assert "Traceback" not in log.read_text()
 
 
-def test_a_scheduler_that_does_not_know_the_project_gets_a_message(
-    tiny: Path, change: Callable[..., None], tmp_path: Path
+def test_a_run_without_workers_says_so_and_goes_on_with_the_first_that_comes(
+    tiny: Path, change: Callable[..., None], cluster: Cluster, tmp_path: Path
 ) -> None:
+    """Before it has started, and when the last one is lost, as at the end of a job's time; Ctrl-C then ends it."""
+    change({"models.tiny.epochs": 300})
+    log = tmp_path / "log"
+    run = start(tiny, log, [*REPRO, "--scheduler", cluster.address, "train@tiny-0-0"])
+    waiting = f"waiting for a worker: none is connected to {cluster.address}"
+    until(lambda: waiting in log.read_text())
+    worker = cluster.add_worker()
+    until(lambda: running_stages(tiny, "train"))
+    (training,) = running_stages(tiny, "train").values()
+    worker.kill()
+    training.kill()
+    until(lambda: log.read_text().count(waiting) == 2)
+    run.send_signal(signal.SIGINT)
+    assert run.wait() == 130, log.read_text()
+    assert "run it again to resume" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert not json.loads((tiny / repository.IN_USE).read_text())
+
+
+@pytest.mark.parametrize("scheduler_knows", [True, False])
+def test_a_worker_in_another_folder_gets_a_message(
+    tiny: Path, change: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler_knows: bool
+) -> None:
+    """In a copy of the project, say, where it would write; or without the project, which the scheduler must know."""
     change({"synthesize.seed": 1})
-    (tmp_path / "elsewhere").mkdir()
-    cluster = Cluster(tmp_path / "elsewhere", tmp_path)
+    for folder in ("logs", "copy"):
+        (tmp_path / folder).mkdir()
+    if scheduler_knows:
+        monkeypatch.setenv("PYTHONPATH", str(tiny))
+    cluster = Cluster(tmp_path / "logs", tmp_path / "copy")
     cluster.add_worker()
     output = tool(tiny, "repro", "--scheduler", cluster.address, "check", status=1)
     cluster.stop()
-    assert "start scheduler and workers in the project's folder" in output
+    assert "in the project's folder" in output
+    assert not scheduler_knows or f"expected a worker in {tiny}, found one" in output
     assert "Traceback" not in output
+    assert not any((tmp_path / "copy").iterdir())
+
+
+def test_locks_are_taken_as_nfs_demands(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exclusive lock only on a file that is open for writing (NFS details in flock(2)); also of stages that ran."""
+    taken = set()
+
+    def flock(file: Any, operation: int) -> None:
+        if operation & fcntl.LOCK_EX and fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        taken.add(Path(file.name).name)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.chdir(tiny)
+    assert not repository.running_process("python -m stages.split")
+    assert taken == {"split"}
+    with repository.exclusive():
+        assert taken == {path.name for path in repository.LOCKS.iterdir()}
+
+
+def test_a_command_has_the_users_mirror(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of a cluster may have been started without it."""
+    monkeypatch.chdir(tiny)
+    with repository.open_repo() as repo, Planner(repo, ["download"], allow_missing=False) as planner:
+        monkeypatch.delenv(MIRROR_VARIABLE, raising=False)
+        assert MIRROR_VARIABLE not in planner.command("download", 1).environment
+        monkeypatch.setenv(MIRROR_VARIABLE, "/mirror")
+        assert planner.command("download", 1).environment[MIRROR_VARIABLE] == "/mirror"
 
 
 @pytest.mark.parametrize(
@@ -503,7 +563,10 @@ def test_workers_are_no_more_than_the_cores_that_may_be_used(monkeypatch: pytest
 
 
 def test_free_memory_is_the_machines_and_the_cgroups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """SLURM's jobs, say, have the limit in a folder below the root, which this process's own list of them names."""
     monkeypatch.setattr(pools, "CGROUP", tmp_path)
+    monkeypatch.setattr(pools, "OWN_CGROUPS", tmp_path / "own")
+    (tmp_path / "own").write_text("3:cpu,memory:/job/step\n1:name=systemd:/\n0::/slurm/job/step\n")
     free = psutil.virtual_memory().available
     assert pools.free_memory() == pytest.approx(free, rel=0.2)
     (tmp_path / "memory.stat").write_text("inactive_file 200\nanon 300\n")
@@ -515,3 +578,15 @@ def test_free_memory_is_the_machines_and_the_cgroups(monkeypatch: pytest.MonkeyP
     assert pools.workers_here(1) == 1
     (tmp_path / "memory.max").write_text("1000000001\n")
     assert pools.workers_here(1) == 1
+    (tmp_path / "memory.max").write_text("max\n")
+    for folder, limit, usage in (
+        ("slurm/job", "memory.max", "memory.current"),
+        ("memory/job", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "memory.stat").write_text("inactive_file 100\n")
+        (tmp_path / folder / usage).write_text("200\n")
+        (tmp_path / folder / limit).write_text("2000\n")
+        assert pools.free_memory() == 1900
+        (tmp_path / folder / limit).write_text("max\n")
+    assert pools.free_memory() == pytest.approx(free, rel=0.2)

@@ -1,4 +1,4 @@
-"""The project in the git repositories that people have: each reads git's copy, or git's own message is told."""
+"""The project in the git repositories that people have: git's copy is read, or git's own message is shown."""
 
 import shutil
 from collections.abc import Callable
@@ -76,19 +76,19 @@ def test_nothing_is_committed_before_the_first_commit() -> None:
 
 
 def disown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """Let git take the repository for another user's, as it does where root works in a user's folder."""
+    """Make git believe that the repository is another user's, as when root works in a user's folder."""
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
 
 
 def damage_branch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """Empty the file of the branch, as a full disk does."""
+    """Empty the branch's file, as a full disk does."""
     (folder / ".git/refs/heads/main").write_bytes(b"")
 
 
 def lose_object(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """Delete git's object of a file."""
-    md5 = git(folder, "rev-parse", "HEAD:a.txt").strip()
-    (folder / ".git/objects" / md5[:2] / md5[2:]).unlink()
+    name = git(folder, "rev-parse", "HEAD:a.txt").strip()
+    (folder / ".git/objects" / name[:2] / name[2:]).unlink()
 
 
 def move_worktree(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def move_worktree(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def uninstall(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no program be found."""
+    """Leave no program on PATH."""
     monkeypatch.setenv("PATH", str(folder))
 
 
@@ -112,7 +112,7 @@ def uninstall(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (uninstall, "install git"),
     ],
 )
-def test_a_failure_of_git_is_told_with_its_own_message(
+def test_a_failure_of_git_is_shown_with_its_own_message(
     committed: Path, monkeypatch: pytest.MonkeyPatch, fail: Callable[[Path, pytest.MonkeyPatch], None], message: str
 ) -> None:
     fail(committed, monkeypatch)
@@ -120,7 +120,7 @@ def test_a_failure_of_git_is_told_with_its_own_message(
         reader.read(Path("a.txt"))
 
 
-def test_nothing_is_replaced_or_called_whole_while_git_refuses(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_replaced_or_called_intact_while_git_refuses(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     assert "safe.directory" in tool(tiny, "verify", status=1)
     assert "safe.directory" in tool(tiny, "plots", "main", status=1)
@@ -157,8 +157,8 @@ def test_without_a_repository_every_tool_says_the_same(bare_copy: Path, name: st
 
 
 @pytest.mark.parametrize("name", [name for name in TOOLS if name != "plots"])
-def test_a_sparse_checkout_without_the_settings_of_dvc_is_no_project(bare_copy: Path, name: str) -> None:
-    """DVC would take an empty .dvc folder for one without a single setting."""
+def test_a_sparse_checkout_without_the_settings_of_dvc_is_refused(bare_copy: Path, name: str) -> None:
+    """Without them, DVC would use its default settings."""
     git(bare_copy, "init", "--quiet")
     with pytest.raises(UserError, match=r"expected the project's \.dvc/config in .*git sparse-checkout add \.dvc"):
         TOOLS[name]()
@@ -176,7 +176,7 @@ def test_in_a_folder_of_a_larger_repository_figures_come_back_from_git(tiny: Pat
     assert figure.read_bytes() == content
 
 
-def test_rules_of_an_outer_repository_leave_out_nothing_that_the_project_needs(tmp_path: Path) -> None:
+def test_ignore_rules_of_an_outer_repository_leave_out_nothing_that_is_needed(tmp_path: Path) -> None:
     needed = {
         "dvc.lock",
         "dvc.yaml",

@@ -30,10 +30,15 @@ ERRORS = (DvcException, UserError, OSError, sqlite3.Error)
 
 
 class Pool(Protocol):
-    """Runs commands in parallel."""
+    """Runs commands in parallel.
+
+    idle: what it waits for while its capacity is 0.
+    """
+
+    idle: str
 
     def capacity(self) -> int:
-        """Return how many commands can run at once, at least 1."""
+        """Return how many commands can run at once."""
 
     def submit(self, command: Command) -> Future[Ending]:
         """Start a command."""
@@ -69,7 +74,7 @@ class Engine:
         self._waiting, self._known_to_wait = set[str](), set[str]()  # for another process
         self._running = dict[Future[Ending], str]()
         self.ended = 0
-        self._told, self._presses = False, 0
+        self._told, self._told_idle, self._presses = False, False, 0
 
     def run(self) -> Outcome:
         """Run all changed stages and return the outcome.
@@ -89,9 +94,13 @@ class Engine:
     def _step(self) -> None:
         """Start the stages that are ready, and handle those that have ended."""
         self._queue()
-        while self._ready and len(self._running) < self.pool.capacity() and not self.outcome.interrupted:
+        capacity = self.pool.capacity()
+        if not capacity and not self._told_idle:
+            self.show(self.pool.idle)
+        self._told_idle = not capacity
+        while self._ready and len(self._running) < capacity and not self.outcome.interrupted:
             self._start(self._ready.popleft())
-        if self._running or self._waiting:
+        if self._running or self._waiting or not capacity:
             self._look()
         try:
             self.planner.write_now_and_then()
@@ -116,6 +125,10 @@ class Engine:
 
     def _stop(self) -> bool:
         """Interrupt the running stages, once for each Ctrl-C; return whether there are any."""
+        if not self.pool.capacity():  # all workers are gone, and nobody runs them
+            for name in self._running.values():
+                self.planner.give_up(name)
+            self._running.clear()
         if self._running and not self._told:
             self.show(f"interrupted: waiting for {len(self._running)} running stages to end")
             self._told = True
@@ -169,7 +182,8 @@ class Engine:
             raise UserError(LOST) from None
         except Exception as error:  # Dask raises several types, for example if a command's workers have died
             problem = f"Dask gave up on it ({type(error).__name__}: {error})"
-            ending = Ending(1, 0, f"{problem}: start scheduler and workers in the project's folder")
+            todo = "start the scheduler and all workers in the project's folder, as docs/clusters.md says"
+            ending = Ending(1, 0, f"{problem}: {todo}")
         for warning in ending.warnings:
             self.show(f"{name}: {warning}")
         if not ending.status:

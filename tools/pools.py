@@ -18,12 +18,15 @@ from tools.worker import Command, Ending
 # The most memory that a stage takes, measured on MNIST: TensorFlow, the images, their noisy copies.
 BYTES_OF_A_STAGE = 1_200_000_000
 CGROUP = Path("/sys/fs/cgroup")
-# For versions 2 and 1: a folder, and its files with the limit and the usage.
+OWN_CGROUPS = Path("/proc/self/cgroup")
+# For versions 2 and 1: the controller and the folder, and the files there with the limit and the usage.
 CGROUPS = (("", "memory.max", "memory.current"), ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"))
 
 
 class Threads:
     """Runs commands on this machine; a thread of this process waits for each."""
+
+    idle = ""
 
     def __init__(self, workers: int) -> None:
         """Run up to ``workers`` at once."""
@@ -49,10 +52,11 @@ class Cluster:
     def __init__(self, client: Any) -> None:
         """Use a client of ``distributed``."""
         self._client = client
+        self.idle = f"waiting for a worker: none is connected to {client.scheduler.address}"
         self._executor = client.get_executor(pure=False)
 
     def capacity(self) -> int:
-        """Return how many commands the workers can run at once; 1 if there are none yet.
+        """Return how many commands the workers can run at once.
 
         Dask is given no more than that: it does not know how long stages take, and would queue one behind another while
         other workers are idle. Raises UserError if the scheduler is gone.
@@ -61,7 +65,7 @@ class Cluster:
             threads: dict[str, int] = self._client.nthreads()
         except OSError:
             raise UserError(LOST) from None
-        return max(1, sum(threads.values()))
+        return sum(threads.values())
 
     def submit(self, command: Command) -> Future[Ending]:
         """Start a command."""
@@ -106,13 +110,31 @@ def workers_here(threads: int) -> int:
 def free_memory() -> int:
     """Return the bytes that this process and its children may still use, given the machine and the cgroup."""
     free = int(psutil.virtual_memory().available)
-    for folder, limit, usage in CGROUPS:
+    for folder, limit, usage in _cgroups():
         try:
-            most, used = (int((CGROUP / folder / name).read_text()) for name in (limit, usage))
-            counts = dict(line.split() for line in (CGROUP / folder / "memory.stat").read_text().splitlines())
+            most, used = (int((folder / name).read_text()) for name in (limit, usage))
+            counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
         except (OSError, ValueError):  # no cgroup of this version, or no limit ("max")
             continue
         # The system reclaims cached files first.
         cached = int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
         free = min(free, most - used + cached)
     return free
+
+
+def _cgroups() -> Iterator[tuple[Path, str, str]]:
+    """Yield the folders of this process's cgroups and of those around them, each with the names of its two files.
+
+    SLURM, for example, limits a job in a cgroup of its own, far below the root.
+    """
+    try:
+        own = [line.split(":", 2)[1:] for line in OWN_CGROUPS.read_text(encoding="utf-8").splitlines()]
+    except OSError:  # not Linux
+        return
+    for controller, limit, usage in CGROUPS:
+        top = CGROUP / controller
+        for controllers, path in own:
+            if controller in controllers.split(","):
+                # In a container, the path may be that of the host: its folders do not exist, and the root is left.
+                inner = top / path.lstrip("/")
+                yield from ((folder, limit, usage) for folder in (inner, *inner.parents) if folder.is_relative_to(top))

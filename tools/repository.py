@@ -89,7 +89,7 @@ def running_process(command: str) -> str:
     path = LOCKS / command.removeprefix("python -m stages.").replace("/", "_")
     if not path.is_file():
         return ""
-    with path.open(encoding="utf-8") as lock:
+    with path.open("r+", encoding="utf-8") as lock:  # NFS gives no exclusive lock on a file open for reading only
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -109,7 +109,7 @@ def exclusive() -> Iterator[None]:
         if owner := _running_stage():
             raise UserError(f"process {owner} is running a stage: wait until it ends; nothing was changed")
         for path in LOCKS.iterdir():
-            lock = held.enter_context(path.open(encoding="utf-8"))
+            lock = held.enter_context(path.open("r+", encoding="utf-8"))  # for NFS, as above
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

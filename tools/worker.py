@@ -1,6 +1,7 @@
 """Run the command of one stage: in a fork of a warm process if possible, else in a process of its own."""
 
 import os
+import platform
 import re
 import shlex
 import signal
@@ -33,11 +34,12 @@ _interrupted: set[str] = set()  # runs
 class Command:
     """The command of a stage.
 
-    run: the name of its run. environment: variables added to those of the process that runs it. log: the file for
-    everything that it prints. tensorflow: whether it imports TensorFlow.
+    run: the name of its run. folder: the project's. environment: variables added to those of the process that runs it.
+    log: the file for everything that it prints. tensorflow: whether it imports TensorFlow.
     """
 
     run: str
+    folder: str
     stage: str
     command: str
     environment: Mapping[str, str]
@@ -68,7 +70,10 @@ def warm_up(environment: Mapping[str, str]) -> None:
 
 
 def run(command: Command) -> Ending:
-    """Run a command in the working folder until it ends."""
+    """Run a command until it ends. It fails if the working folder of this process is not the project's."""
+    if not _is_here(command.folder):
+        found = f"expected a worker in {command.folder}, found one on {platform.node()} in {Path.cwd()}"
+        return Ending(1, 0, f"{found}: start it in the project's folder, by the same path on each machine")
     began = time.monotonic()
     warnings = []
     try:
@@ -86,6 +91,14 @@ def run(command: Command) -> Ending:
         status, last = 1, str(error)
     status = INTERRUPTED if command.run in _interrupted and status else status
     return Ending(status, time.monotonic() - began, last, warnings)
+
+
+def _is_here(folder: str) -> bool:
+    """Return whether a folder is the working folder."""
+    try:
+        return Path(folder).samefile(".")
+    except OSError:  # it is not on this machine
+        return False
 
 
 def interrupt(run: str) -> None:

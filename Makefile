@@ -41,6 +41,7 @@ setup:  ## Install everything from requirements.lock into .venv
 # A link, as in quickstart, is removed: --clear would empty its target.
 # pip compiles bytecode as it installs. Without it, every stage would take seconds longer to start.
 .venv:
+	@echo "Installing into .venv (3 GB): this takes some minutes"
 	if [ -L .venv ]; then rm .venv; fi
 	PATH="$$OUTSIDE" $(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock

@@ -29,7 +29,8 @@ def main() -> None:
     # Start from Matplotlib's defaults, so that a user's matplotlibrc is ignored.
     with style.context(["default", drawing.STYLE]), files.replacing(Path("plots/figures")) as folder:
         folder.mkdir()
-        for name, figure in figures.draw(table, scores, helps, images, noisy, shown, dataset).items():
+        kind = draw.kind.replace("_", " ")
+        for name, figure in figures.draw(table, scores, helps, images, noisy, shown, dataset, kind).items():
             figure.savefig(folder / f"{name}.png")
 
 

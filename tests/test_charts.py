@@ -1,4 +1,4 @@
-"""Figures of the noise study and of weight decay: the numbers drawn are the numbers given, equal data, equal bytes."""
+"""Figures of noise and weight decay: the numbers drawn are the numbers given, and equal data give equal bytes."""
 
 import io
 import itertools
@@ -32,14 +32,14 @@ CURVES = table(model=MODELS, scale=SCALES, seed=(0, 1), epoch=(1, 2, 3), split=(
 POSTERIOR = table(scale=SCALES[::-1])
 TRANSFER = table(model=MODELS, train_scale=SCALES, test_scale=SCALES, seed=(0, 1))
 COUNTS = table(model=MODELS, scale=SCALES, label=tuple(range(10)), predicted=tuple(range(10)))
-HELD = {"test": (0, 1e-5), "validation": (0, 1e-5, 1e-6, 1e-3)}  # the factors that have a score of the split
+HELD = {"test": (0, 1e-5), "validation": (0, 1e-5, 1e-6, 1e-3)}  # the factors that have a score on the split
 COMPARED = table(method=("mlp", "cnn", "denoised", "posterior"), scale=SCALES).assign(
     ci95=0.02, above_posterior=lambda rows: rows["accuracy"] - 0.9
 )
 
 
 def weight_decay_points(std: float | None = 0.004) -> pd.DataFrame:
-    """Return intervals as they are read from the file, factors out of order; std None is that of one seed."""
+    """Return intervals as read from the file, with factors out of order; ``std`` is None for a single seed."""
     parts = [table(penalty=PENALTIES, factor=factors, split=(split,)) for split, factors in HELD.items()]
     rows = pd.concat(parts).rename(columns={"accuracy": "mean"}).assign(std=std, n=3, ci95=0.1, sampling=0.03)
     return pd.read_csv(io.StringIO(rows.to_csv(index=False)))
@@ -47,14 +47,16 @@ def weight_decay_points(std: float | None = 0.004) -> pd.DataFrame:
 
 WEIGHT_DECAY = weight_decay_points()
 FIGURES = {
-    "noisy_images": lambda: charts.noisy_images({scale: np.zeros((3, 28, 28), np.float16) for scale in SCALES}),
-    "accuracy_by_scale": lambda: charts.accuracy_by_scale(ALL_SCORES.assign(ci95=0.01), POSTERIOR),
+    "noisy_images": lambda: charts.noisy_images(
+        {scale: np.zeros((3, 28, 28), np.float16) for scale in SCALES}, "speckle"
+    ),
+    "accuracy_by_scale": lambda: charts.accuracy_by_scale(ALL_SCORES.assign(ci95=0.01), POSTERIOR, "speckle"),
     "curves": lambda: charts.curves(CURVES),
     "with_and_without_noise": lambda: charts.with_and_without_noise(CURVES, 2),
     "transfer": lambda: charts.transfer(TRANSFER),
     "confusion": lambda: charts.confusion(COUNTS.assign(count=RNG.integers(1, 99, len(COUNTS))), 2),
     "weight_decay": lambda: charts.weight_decay(WEIGHT_DECAY, "mnist"),
-    "comparison": lambda: charts.comparison(COMPARED),
+    "comparison": lambda: charts.comparison(COMPARED, "speckle"),
 }
 
 
@@ -115,7 +117,7 @@ def test_accuracy_lines_are_the_means() -> None:
         assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "0.1", "2"]
 
 
-def test_the_posterior_baseline_stands_beside_test_accuracy_only() -> None:
+def test_the_posterior_baseline_is_drawn_beside_test_accuracy_only() -> None:
     train, test = (
         [line for line in ax.get_lines() if "posterior" in str(line.get_label())]
         for ax in FIGURES["accuracy_by_scale"]().axes
@@ -191,7 +193,7 @@ def test_weight_decay_of_one_penalty_has_room_for_the_legend() -> None:
 
 
 @pytest.mark.parametrize("dataset", ["fashion_mnist", "digits"])
-def test_the_published_accuracy_stands_beside_mnist_alone(dataset: str) -> None:
+def test_the_published_accuracy_is_drawn_for_mnist_only(dataset: str) -> None:
     of_mnist, other = FIGURES["weight_decay"](), charts.weight_decay(WEIGHT_DECAY, dataset)
     assert inside(other)
     for ax, without in zip(of_mnist.axes, other.axes, strict=True):
@@ -201,7 +203,7 @@ def test_the_published_accuracy_stands_beside_mnist_alone(dataset: str) -> None:
 def test_comparison_shows_accuracy_and_its_distance_to_the_baseline_in_points() -> None:
     shuffled = COMPARED.sample(frac=1, random_state=0).sort_values("method", kind="stable")
     for points in (COMPARED, shuffled):
-        left, right = charts.comparison(points).axes
+        left, right = charts.comparison(points, "speckle").axes
         assert [text.get_text() for text in left.get_xticklabels()] == ["0", "0.1", "2"]
         names = list(points["method"].unique())
         assert [container.get_label() for container in left.containers] == names
@@ -215,7 +217,7 @@ def test_comparison_shows_accuracy_and_its_distance_to_the_baseline_in_points() 
             np.testing.assert_allclose(half_widths(above), 2)
 
 
-def test_the_posterior_baseline_looks_like_no_model() -> None:
+def test_the_posterior_baseline_is_drawn_unlike_any_model() -> None:
     left, _ = FIGURES["comparison"]().axes
     lines = {name: container.lines[0] for name, container in barred(left).items()}
     baseline = lines.pop("posterior")

@@ -1,6 +1,6 @@
 """Every mistake in params.yaml is refused before anything runs, with its key, its value and what is allowed.
 
-And the file is kept in the form that DVC writes, so that one changed value is one changed line.
+The file is kept in the form that DVC writes, so that one changed value is one changed line.
 """
 
 import copy
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def text_refused(folder: Path) -> Refused:
-    """Return a function that makes a text the params.yaml and returns the message it is refused with."""
+    """Return a function that writes a text as params.yaml and returns the message it is refused with."""
 
     def refuse(text: str | bytes) -> str:
         (folder / "params.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -91,7 +91,7 @@ def place(key: str) -> tuple[int, int]:
     for depth, part in enumerate(key.split(".")):
         indent = "  " * depth
         start = next(at for at in range(start + 1, end) if re.match(rf"{indent}{part}:\s", LINES[at]))
-        inside = re.compile(rf"{indent}[ -]")  # DVC writes the items of a list as far to the left as its key
+        inside = re.compile(rf"{indent}[ -]")  # DVC does not indent the items of a list
         end = next((at for at in range(start + 1, end) if not inside.match(LINES[at])), end)
     return start, end
 
@@ -128,7 +128,7 @@ def test_each_section_has_a_type_of_its_own_with_exactly_its_keys() -> None:
 
 
 def values(data: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value that is no mapping, with its dotted key; the items of a list belong to the list."""
+    """Yield every value that is not a mapping, with its dotted key; a list counts as one value."""
     if isinstance(data, dict):
         for name, value in data.items():
             yield from values(value, f"{key}.{name}" if key else name)
@@ -165,7 +165,7 @@ def changed(request: pytest.FixtureRequest, folder: Path) -> Change:
 
 
 def hydra(value: Any) -> str:
-    """Return a value as it is written behind ``dvc exp run -S key=``."""
+    """Return a value as it is written after ``dvc exp run -S key=``."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}:{hydra(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
@@ -186,7 +186,7 @@ def written(value: Any, indent: str) -> list[str]:
     return [f"{indent}{'- ' if not at else '  '}{line[2:]}" for lines in items for at, line in enumerate(lines)]
 
 
-def test_no_change_is_no_change_of_a_byte(changed: Change) -> None:
+def test_without_a_change_every_byte_stays(changed: Change) -> None:
     assert changed({}) == OWN
     assert changed({key: value for key, value in VALUES.items() if not isinstance(value, list)}) == OWN
 
@@ -213,7 +213,7 @@ def test_changed_scalar_is_one_changed_line(changed: Change, key: str) -> None:
         if change != "fewer" or len(VALUES[key]) > 1  # an empty list is written as []
     ],
 )
-def test_changed_list_is_changed_lines_of_that_list(changed: Change, key: str, change: str) -> None:
+def test_changed_list_changes_only_the_lines_of_that_list(changed: Change, key: str, change: str) -> None:
     items = VALUES[key]
     further = {"dense": 7} if isinstance(items[0], dict) else "other" if isinstance(items[0], str) else 7
     new = {"one item": [*items[:-1], further], "fewer": items[:-1], "more": [*items, further], "other": [further]}
@@ -255,12 +255,12 @@ def test_several_changes_are_the_sum_of_their_lines(changed: Change) -> None:
 
 
 def test_no_list_is_longer_than_ten() -> None:
-    """In block form, each item is a line of the file: what is evenly spaced is a count instead."""
+    """Each item is a line of the file: evenly spaced values are given as a count instead."""
     assert all(len(value) <= 10 for value in VALUES.values() if isinstance(value, list))
 
 
 COMMENTS = " ".join(line.partition("#")[2].strip() for line in LINES)
-# What a comment says a key is where it is left out.
+# The defaults that comments give.
 DEFAULTS = [
     (Conv, "kernel", r"kernel side, (\w+),"),
     (Conv, "stride", r"stride, (\w+),"),
@@ -275,7 +275,7 @@ DEFAULTS = [
 
 
 @pytest.mark.parametrize(("section", "key", "pattern"), DEFAULTS)
-def test_default_in_a_comment_is_true(section: type[params.Section], key: str, pattern: str) -> None:
+def test_default_in_a_comment_is_correct(section: type[params.Section], key: str, pattern: str) -> None:
     (found,) = re.findall(pattern, COMMENTS)
     assert found == str(section.model_fields[key].default).lower()
 
@@ -289,7 +289,7 @@ def test_every_default_is_in_a_comment() -> None:
         if not field.is_required()
     }
     assert known - {"precision"} == {key for _, key, _ in DEFAULTS}
-    assert ModelParams.model_fields["precision"].default is None  # the one of `train`, and the comment says so
+    assert ModelParams.model_fields["precision"].default is None  # that of `train`, as the comment says
     assert "precision: see train" in COMMENTS
 
 
@@ -301,7 +301,7 @@ def test_every_default_is_in_a_comment() -> None:
             r"# (\w+), (\w+), (\w+), or (\w+) \(",
             get_args(DataParams.model_fields["dataset"].annotation),
         ),
-        ("noise.kind", r"# (\w+) \(scale.*, (?:or )?(\w+) \(scale", tuple(noise.KINDS)),
+        ("noise.kind", r"(\w+) \(scale: ", tuple(noise.KINDS)),
         ("train.precision", r"# (\w+), or (\w+)", get_args(Precision)),
         ("models", r"optimizer: (\w+), (\w+), (\w+), (\w+)\.", OPTIMIZERS),
         ("models", r"schedule: (\w+) \(default\), or (\w+)", ("constant", "cosine")),
@@ -310,9 +310,10 @@ def test_every_default_is_in_a_comment() -> None:
 )
 def test_comment_names_all_choices(key: str, pattern: str, choices: tuple[str, ...]) -> None:
     line = LINES[place(key)[0]]
-    found = re.search(pattern, line if "#" in line else COMMENTS)
-    assert found is not None
-    assert found.groups() == choices
+    found = re.findall(
+        pattern, line if "#" in line else COMMENTS
+    )  # a group for each choice, or one that matches them all
+    assert found in (list(choices), [choices])
 
 
 @pytest.mark.parametrize("key", ["synthesize.digits", "figures.digits"])
@@ -363,7 +364,7 @@ def test_range_in_a_comment_is_what_is_accepted(folder: Path, refused: Refused, 
     ],
     ids=str,
 )
-def test_what_lies_within_the_bounds_is_accepted(folder: Path, changes: dict[str, Any]) -> None:
+def test_values_within_the_bounds_are_accepted(folder: Path, changes: dict[str, Any]) -> None:
     write(folder, changes)
     study.check()
 
@@ -495,7 +496,7 @@ ZERO = ("Expected 0 written as 0",)
     ],
     ids=str,
 )
-def test_wrong_value_is_one_line_with_key_value_and_what_is_allowed(
+def test_wrong_value_gets_one_line_with_key_value_and_what_is_allowed(
     refused: Refused, key: str, value: object, allowed: tuple[str, ...]
 ) -> None:
     message = refused({key: value})
@@ -681,17 +682,17 @@ def test_file_that_holds_no_mapping_is_refused(text_refused: Refused, text: str,
         pytest.param("a: 1\n---\nb: 2\n", id="two documents"),
         pytest.param("a: *unknown\n", id="alias without an anchor"),
         pytest.param("a: !!python/object/apply:os.system [false]\n", id="call"),
-        pytest.param(OWN.replace("dataset: mnist", "dataset: 2020-99-99"), id="no date"),
-        pytest.param(OWN.replace("dataset: mnist", "dataset: !!int mnist"), id="no integer"),
-        pytest.param(OWN.replace("dataset: mnist", "dataset: !!float mnist"), id="no number"),
+        pytest.param(OWN.replace("dataset: mnist", "dataset: 2020-99-99"), id="not a date"),
+        pytest.param(OWN.replace("dataset: mnist", "dataset: !!int mnist"), id="not an integer"),
+        pytest.param(OWN.replace("dataset: mnist", "dataset: !!float mnist"), id="not a number"),
         pytest.param("[" * 500, id="deep"),
         pytest.param("\x00", id="null byte"),
         pytest.param(OWN.encode("utf-16"), id="UTF-16"),
-        pytest.param(b"noise: \xff\n", id="no UTF-8"),
+        pytest.param(b"noise: \xff\n", id="not UTF-8"),
         pytest.param("é: 1".encode("latin-1"), id="Latin-1"),
     ],
 )
-def test_file_that_is_no_yaml_is_refused(text_refused: Refused, text: str | bytes) -> None:
+def test_file_that_is_not_yaml_is_refused(text_refused: Refused, text: str | bytes) -> None:
     assert text_refused(text).startswith("params.yaml is not valid YAML: ")
 
 
@@ -703,14 +704,14 @@ def test_file_that_is_no_yaml_is_refused(text_refused: Refused, text: str | byte
         ("    optimizer: rmsprop", "    optimizer: rmsprop\n    optimizer: sgd", "optimizer"),
     ],
 )
-def test_key_that_stands_twice_is_refused(text_refused: Refused, old: str, new: str, key: str) -> None:
+def test_duplicate_key_is_refused(text_refused: Refused, old: str, new: str, key: str) -> None:
     assert OWN.count(old) == 1
     message = text_refused(OWN.replace(old, new))
     assert message.startswith("params.yaml is not valid YAML: ")
     assert f'duplicate key "{key}"' in message
 
 
-def test_key_that_stands_twice_beside_a_merge_is_refused(text_refused: Refused) -> None:
+def test_duplicate_key_beside_a_merge_is_refused(text_refused: Refused) -> None:
     message = text_refused("a: &a {x: 1}\nb:\n  <<: *a\n  x: 2\n  x: 3\n")
     assert 'duplicate key "x"' in message
 
@@ -737,7 +738,7 @@ def test_numbers_written_differently_but_equal_are_refused(
 
 
 def test_scales_factors_and_levels_stay_as_they_are_written(folder: Path) -> None:
-    """DVC names stages by them: 1 and 1.0 are names of two stages."""
+    """DVC names stages by them: 1 and 1.0 name two different stages."""
     scales = {"grid.scales": [0, 1, 2.0], "weight_decay.factors": [1e-6, 1, 2.0]}
     write(folder, {**scales, "denoise.level": 1.0, "denoise.levels": 3, "denoise.control_levels": [0, 0.5, 1.0]})
     checked = study.check()
@@ -792,7 +793,7 @@ def test_read_gives_one_key_of_a_section(folder: Path) -> None:
     assert params.read(list[Seed], "grid.seeds") == [4]
 
 
-def test_read_is_not_stopped_by_what_its_stage_does_not_read(folder: Path) -> None:
+def test_read_ignores_mistakes_in_what_its_stage_does_not_read(folder: Path) -> None:
     write(folder, {"grid": None, "nois": 1, "train": REMOVED, "models.mlp.epochs": 0})
     assert params.read(NoiseParams, "noise").kind == "gaussian"
     assert params.read(ModelParams, "models.cnn").epochs > 0
@@ -825,7 +826,7 @@ def test_read_is_not_stopped_by_what_its_stage_does_not_read(folder: Path) -> No
             for value in (*NOT_SCALES, 0.0)
         ),
     ],
-    ids=lambda value: "" if callable(value) or value == list[Scale] else str(value),  # a type's has its address
+    ids=lambda value: "" if callable(value) or value == list[Scale] else str(value),  # a type's str has its address
 )
 def test_read_names_the_whole_key(folder: Path, changes: dict[str, Any], kind: Any, key: str, expected: str) -> None:
     write(folder, changes)

@@ -1,4 +1,4 @@
-"""Metrics and tables of all studies, from made-up results: what is in them, and that each number is the right one."""
+"""Metrics and tables of all studies, from made-up results: their content, and that each number is right."""
 
 import itertools
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def report(rng: np.random.Generator, *splits: str) -> dict[str, Any]:
 def made_up(
     seeds: tuple[int, ...] = SEEDS, models: tuple[str, ...] = MODELS, gains: tuple[float, ...] | None = None
 ) -> Results:
-    """Return results whose numbers all differ. gains: by level; else denoising helps from about 0.1 to about 0.9."""
+    """Return results whose numbers all differ; unless ``gains`` are given, denoising helps from about 0.1 to 0.9."""
     rng = np.random.default_rng(0)
     runs = list(itertools.product(models, SCALES, seeds))
     epochs = pd.DataFrame(list(itertools.product((1, 2, 3), ("train", "validation"))), columns=["epoch", "split"])
@@ -76,13 +76,13 @@ def results() -> Results:
 
 @pytest.fixture
 def rows(results: Results, tmp_path: Path) -> pd.DataFrame:
-    """Return ``metrics/scores.csv`` as it is read from the file, by study, model, scale, split and score."""
+    """Return ``metrics/scores.csv`` as read from the file, indexed by study, model, scale, split and score."""
     tables.write_csv(tmp_path / "scores.csv", results.scores)
     return tables.read_csv(tmp_path / "scores.csv", text=["scale"]).set_index(KEY)
 
 
 def numbers(content: Any, *path: str) -> Iterator[tuple[str, Any]]:
-    """Yield all that is no mapping in nested mappings, with its dotted path."""
+    """Yield every value of nested mappings that is not a mapping, with its dotted path."""
     if isinstance(content, dict):
         for key, value in content.items():
             yield from numbers(value, *path, key)
@@ -150,7 +150,7 @@ def test_denoising_that_helps_nowhere_is_null(tmp_path: Path) -> None:
     assert not results.scores["score"].str.startswith("helps").any()
 
 
-def test_scores_are_tidy_and_none_stands_twice(results: Results, tmp_path: Path) -> None:
+def test_scores_are_tidy_and_without_duplicates(results: Results, tmp_path: Path) -> None:
     tables.write_csv(tmp_path / "scores.csv", results.scores)
     table = tables.read_csv(tmp_path / "scores.csv", text=["scale"])
     assert list(table.columns) == ["study", "model", "scale", "split", "score", "mean", "std", "n", "ci95"]
@@ -337,7 +337,7 @@ def test_transfer_is_what_the_stage_wrote(results: Results) -> None:
         assert table[model, scale, :, seed].to_dict() == report["transfer"]
 
 
-def test_one_seed_will_do(tmp_path: Path) -> None:
+def test_one_seed_is_enough(tmp_path: Path) -> None:
     results = made_up(seeds=(7,))
     tables.write_json(tmp_path / "summary.json", summary.summary(results))
     table = results.scores
@@ -370,7 +370,7 @@ def test_all_figures_are_drawn_from_these_tables(results: Results, tmp_path: Pat
     chosen = {name: read[name] for name in figures.TABLES}
     helps = summary.summary(results)["denoise"]
     shown = FiguresParams(scale=1, digits=4)
-    drawn = figures.draw(chosen, read["scores"], helps, images, noisy, shown, "mnist")
+    drawn = figures.draw(chosen, read["scores"], helps, images, noisy, shown, "mnist", "gaussian")
     assert len(drawn) == 11
     titles = [ax.get_title() for ax in drawn["accuracy_by_scale"].axes]
     assert titles == ["train images", "test images"]

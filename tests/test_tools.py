@@ -16,7 +16,7 @@ from tools import quickstart, workspace
 
 
 def refuse_commits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give git's user hooks that all fail, ignored and filtered files that a project needs, and another format."""
+    """Give git failing hooks, rules that ignore and filter files that a project needs, and another hash format."""
     hooks, rules = folder / "template/hooks", "*.lock\n*.csv\n*.png\nparams.yaml\n"
     hooks.mkdir(parents=True)
     for name in ("pre-commit", "prepare-commit-msg", "commit-msg", "post-index-change", "reference-transaction"):
@@ -45,9 +45,9 @@ def refuse_commits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_quickstart_shows_accuracy_and_where_the_results_are(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It ends as a project with a commit, in which its user's params survive a second quickstart.
+    """It leaves a project with a commit, in which the user's params survive a second quickstart.
 
-    Neither hooks nor rules of the user's own keep files out of that commit, nor does git's next default format.
+    Neither the user's hooks and rules nor git's next default format keep files out of that commit.
     """
     refuse_commits(tmp_path, monkeypatch)
     project = shutil.copytree(finished, tmp_path / "project", symlinks=True)
@@ -91,7 +91,7 @@ def test_quickstart_refuses_other_data_sets() -> None:
         quickstart.main("letters")
 
 
-def test_changed_params_keep_all_else(tmp_path: Path) -> None:
+def test_changing_params_keeps_everything_else(tmp_path: Path) -> None:
     path = Path(shutil.copy(workspace.ROOT / "params.yaml", tmp_path))
     before = YAML(typ="safe").load(path)
     workspace.change_params(path, {"grid.scales": [0, 1], "models.mlp.epochs": 3})
@@ -104,7 +104,7 @@ def test_changed_params_keep_all_else(tmp_path: Path) -> None:
     assert "# share of the training images held out" in path.read_text()
 
 
-def test_workspace_leaves_the_projects_own_results_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workspace_has_none_of_the_projects_own_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = tmp_path / "project"
     for name in ("dvc.lock", "metrics/summary.json", "plots/curves.csv", "stages/train.py", ".dvc/config"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
@@ -117,13 +117,36 @@ def test_workspace_leaves_the_projects_own_results_behind(tmp_path: Path, monkey
     assert {name for name in copied if not name.startswith(".git/")} == {
         "stages/train.py",
         ".dvc/config",
+        workspace.COPIED,
         "params.yaml",
     }
     assert (tmp_path / "copy/params.yaml").read_text() == "a: 2\n"
 
 
+def test_workspace_takes_over_what_was_edited_in_the_project_and_replaces_nothing_that_was_edited_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, copy = tmp_path / "project", tmp_path / "copy"
+    project.mkdir()
+    (project / "params.yaml").write_text("a: 1\n")
+    (project / "code.py").write_text("1\n")
+    git(project, "init", "--quiet")
+    monkeypatch.setattr(workspace, "ROOT", project)
+    workspace.create(copy, {"a": 2})
+    (project / "code.py").write_text("2\n")
+    (copy / "params.yaml").write_text("a: 3\n")
+    workspace.create(copy, {"a": 2})
+    assert [(copy / name).read_text() for name in ("code.py", "params.yaml")] == ["2\n", "a: 3\n"]
+    (copy / "code.py").write_text("mine\n")
+    with pytest.raises(UserError, match=r"copy has its own edits of code\.py, which .* Make them in .*project, from"):
+        workspace.create(copy, {"a": 2})
+    assert (copy / "code.py").read_text() == "mine\n"
+    (project / "code.py").write_text("mine\n")  # the same edit
+    workspace.create(copy, {"a": 2})
+
+
 def test_workspace_whose_params_cannot_be_changed_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the next run would take the project's own params, whose study takes hours."""
+    """Otherwise the next run would use the project's own params, whose study takes hours."""
     git(tmp_path, "init", "--quiet")
     (tmp_path / "params.yaml").write_text("a: 1\n", encoding="utf-8")
     monkeypatch.setattr(workspace, "ROOT", tmp_path)
@@ -154,7 +177,7 @@ def test_files_are_utf_8_and_output_never_fails_in_a_terminal_that_is_not(tmp_pa
 def test_a_user_whom_the_system_does_not_know_can_run_everything(tiny: Path) -> None:
     unknown = ["unshare", "--user", "--map-user=12345"]
     if subprocess.run([*unknown, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this system gives no process another user id")
+        pytest.skip("this system lets no process have another user id")
     nameless = [*unknown, "env", *(f"--unset={name}" for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"))]
     output = run_in(tiny, [*nameless, sys.executable, "-m", "tools.verify"], status=0)
     assert "are what dvc.lock says" in output

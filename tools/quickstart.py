@@ -46,6 +46,9 @@ def main(dataset: str = DIGITS) -> None:
     ``data.dataset``; each has a folder of its own.
     """
     folder = workspace.ROOT / ("quickstart" if dataset == DIGITS else f"quickstart-{dataset}")
+    params = folder / "params.yaml"
+    if params.exists():
+        print(f"{params.relative_to(workspace.ROOT)} is kept as it is")
     workspace.create(folder, changes(dataset))
     environment = git.environment()
     installed = folder / ".venv"
@@ -62,8 +65,10 @@ def main(dataset: str = DIGITS) -> None:
     shown = scores[(scores["study"] == "noise") & (scores["split"] == "test") & (scores["score"] == "accuracy")]
     table = shown.pivot_table("mean", "model", "scale", sort=False)
     table.columns = pd.Index([f"{scale:g}" for scale in table.columns], name="scale")
-    half_width = shown["ci95"].max()
-    print(f"\nAccuracy on the test images of {dataset} by noise scale (95 % interval: ± {half_width:.2f} or less)\n")
+    half_width = shown["ci95"].max()  # of all
+    now = workspace.read_params(params)  # the user may have changed them
+    images, noise = now["data"]["dataset"], now["noise"]["kind"].replace("_", " ")
+    print(f"\nTest accuracy on {images} by scale of {noise} noise (95 % interval: ± {half_width:.2f} or less)\n")
     print(table.to_string(float_format="{:.3f}".format))
     print(f"\nFigures:    {folder / 'plots/figures'}")
     print(f"Plots page: {folder / plots.PAGE}")

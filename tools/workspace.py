@@ -1,5 +1,6 @@
 """A second workspace: a copy of the project with a DVC repository of its own and other params."""
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -9,9 +10,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from noisy_mnist.core import files
-from tools import git
+from noisy_mnist.core.errors import UserError
+from tools import digests, git
 
 ROOT = Path(__file__).resolve().parent.parent
+# In a copy: the digests of the files that were copied, by name.
+COPIED = ".dvc/tmp/copied.json"
 RESULTS = [Path(name) for name in ("dvc.lock", "metrics", "plots", "reproduction", ".dvc/results")]
 
 
@@ -20,16 +24,29 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
 
     changes: values by dotted key. An earlier copy keeps its results, params.yaml and DVC cache, so that a second run
     resumes where the first stopped. The project's own results are not copied. Raises UserError if git cannot list the
-    project's files.
+    project's files, and if files of the copy that would be replaced were edited there.
     """
     listed = git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT)
     names = [Path(os.fsdecode(name)) for name in listed.split(b"\0") if name]
-    params = folder / "params.yaml"
-    for name in names:
-        own = any(name.is_relative_to(result) for result in RESULTS)
-        if not own and (ROOT / name).is_file() and folder / name != params:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    params, record = folder / "params.yaml", folder / COPIED
+    to_copy = {
+        str(name): digests.of_file(ROOT / name)
+        for name in names
+        if (ROOT / name).is_file() and not any(name.is_relative_to(other) for other in (*RESULTS, Path(params.name)))
+    }
+    copied = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    found = {name: digests.of_file(folder / name) for name in copied if (folder / name).is_file()}
+    edited = [name for name, digest in found.items() if digest not in (copied[name], to_copy.get(name))]
+    if edited:
+        raise UserError(
+            f"{folder} has its own edits of {', '.join(edited)}, which the project's files would replace. "
+            f"Make them in {ROOT}, from where they are copied, and remove those files"
+        )
+    for name in to_copy:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    with files.replacing(record) as partial:
+        partial.write_text(json.dumps(to_copy), encoding="utf-8")
     if not params.exists():
         with files.replacing(params) as partial:  # if killed meanwhile, no unchanged params.yaml is left
             shutil.copy2(ROOT / params.name, partial)

@@ -23,8 +23,8 @@ HINTON = 0.9847
 GUESSING = 1 / CLASSES
 
 
-def noisy_images(copies: Mapping[float, NDArray[np.float16]]) -> Figure:
-    """Show the same images at each scale: copies maps a scale to its images (n, 28, 28)."""
+def noisy_images(copies: Mapping[float, NDArray[np.float16]], kind: str) -> Figure:
+    """Show the same images at each scale: copies maps a scale to its images (n, 28, 28). kind: of the noise."""
     count = len(next(iter(copies.values())))
     figure = Figure(figsize=(1.3 * len(copies), 1.3 * count + 0.5))
     axes = figure.subplots(count, len(copies), squeeze=False)
@@ -32,15 +32,15 @@ def noisy_images(copies: Mapping[float, NDArray[np.float16]]) -> Figure:
         for row, image in enumerate(images):
             show_image(axes[row, column], image)
         axes[0, column].set_title(f"scale {scale:g}" if scale else "original\n(scale 0)")
-    figure.suptitle("Values below 0 are shown black, above 1 white", fontsize=9, color="0.4")
+    figure.suptitle(f"Noise: {kind}\nValues below 0 are shown black, above 1 white", fontsize=9, color="0.4")
     return figure
 
 
-def accuracy_by_scale(scores: pd.DataFrame, posterior: pd.DataFrame) -> Figure:
+def accuracy_by_scale(scores: pd.DataFrame, posterior: pd.DataFrame, kind: str) -> Figure:
     """Show training and test accuracy by scale, one line per model, and the posterior baseline on test images.
 
-    scores: model, scale, split, score, mean, ci95. posterior: scale, accuracy. Scales are evenly spaced: on a linear
-    axis the small ones would overlap.
+    scores: model, scale, split, score, mean, ci95. posterior: scale, accuracy. kind: of the noise. Scales are evenly
+    spaced: on a linear axis the small ones would overlap.
     """
     points = scores[scores["score"] == "accuracy"]
     figure = Figure(figsize=(9.5, 4.3))
@@ -53,7 +53,7 @@ def accuracy_by_scale(scores: pd.DataFrame, posterior: pd.DataFrame) -> Figure:
             x = np.array([scales.index(scale) for scale in line["scale"]]) + 0.06 * (index - (len(models) - 1) / 2)
             ax.errorbar(x, line["mean"], line["ci95"], label=model, **look(index), capsize=2, linewidth=1.4)
         ax.axhline(GUESSING, color="0.6", linestyle=":", linewidth=1)
-        ax.set(title=f"{split} images", xlabel=SCALE, ylim=(0, 1.02))
+        ax.set(title=f"{split} images", xlabel=SCALE.format(kind), ylim=(0, 1.02))
         ax.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])
     baseline = posterior.sort_values("scale")["accuracy"]
     axes[1].plot(range(len(scales)), baseline, color="0.2", linestyle="--", label="posterior baseline")
@@ -168,10 +168,10 @@ def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
     return figure
 
 
-def comparison(table: pd.DataFrame) -> Figure:
+def comparison(table: pd.DataFrame, kind: str) -> Figure:
     """Show test accuracy by scale of all methods, and by how many points they exceed the posterior baseline.
 
-    table: method, scale, accuracy, ci95, above_posterior.
+    table: method, scale, accuracy, ci95, above_posterior. kind: of the noise.
     """
     figure = Figure(figsize=(10.5, 4.6))
     axes = figure.subplots(1, 2)
@@ -188,7 +188,7 @@ def comparison(table: pd.DataFrame) -> Figure:
     axes[0].set(ylabel=ACCURACY, ylim=(0, 1.02))
     axes[1].set(ylabel="points above the posterior baseline")
     for ax in axes:
-        ax.set_xlabel(SCALE)
+        ax.set_xlabel(SCALE.format(kind))
         ax.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(methods), fontsize=9)
     return figure

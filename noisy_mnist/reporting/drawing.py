@@ -14,7 +14,7 @@ COLOURS = (
 )
 MARKERS = "osD^vPX<>*h"
 ACCURACY = "accuracy (share of images)"
-SCALE = "noise scale"
+SCALE = "scale of {} noise"
 COLUMNS = 3
 # For matplotlib.style.context, around drawing and saving.
 STYLE: Any = {

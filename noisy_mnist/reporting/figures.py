@@ -31,22 +31,24 @@ def draw(
     noisy: Mapping[float, NDArray[np.float16]],
     shown: FiguresParams,
     dataset: str,
+    kind: str,
 ) -> dict[str, Figure]:
     """Return all figures by name.
 
     table: those of TABLES. scores: ``metrics/scores.csv``. helps: helps_from and helps_to of the summary. images: those
-    saved by the stages denoise and synthesize. noisy: test images (n, 28, 28) by scale.
+    saved by the stages denoise and synthesize. noisy: test images (n, 28, 28) by scale. kind: of
+    their noise, as it is shown.
     """
     study = dict(iter(scores.groupby("study")))
     levels = list(table["denoise"]["level"].unique())
     return {
-        "noisy_images": charts.noisy_images(noisy),
-        "accuracy_by_scale": charts.accuracy_by_scale(study["noise"], table["posterior"]),
+        "noisy_images": charts.noisy_images(noisy, kind),
+        "accuracy_by_scale": charts.accuracy_by_scale(study["noise"], table["posterior"], kind),
         "curves": charts.curves(table["curves"]),
         "with_and_without_noise": charts.with_and_without_noise(table["curves"], shown.scale),
         "transfer": charts.transfer(table["transfer"]),
         "confusion": charts.confusion(table["confusion"], shown.scale),
-        "comparison": charts.comparison(table["comparison"]),
+        "comparison": charts.comparison(table["comparison"], kind),
         "weight_decay": charts.weight_decay(table["weight_decay_intervals"], dataset),
         "denoise": denoising_charts.denoise(table["denoise"], study["denoise_control"], helps),
         "denoised_images": denoising_charts.denoised_images(levels, images["denoise"]),

@@ -305,11 +305,11 @@ def test_a_page_instead_of_the_file_is_named(serve: Serve, folder: Path) -> None
 
 def test_a_file_is_not_unpacked_on_the_way(serve: Serve, folder: Path, pauses: list[float]) -> None:
     """A server may declare the file's own compression as that of the transfer, which a client then undoes."""
-    packed = {name: gzip.compress(body) for name, body in BODIES.items()}
+    packed = {name: gzip.compress(body, mtime=0) for name, body in BODIES.items()}
 
     def labelled(handler: Handler, body: bytes) -> None:
         assert handler.headers["Accept-Encoding"] == "identity"
-        handler.send(200, gzip.compress(body), encoding="gzip")
+        handler.send(200, gzip.compress(body, mtime=0), encoding="gzip")
 
     mirror = serve(labelled)
     digests = {name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in packed.items()}

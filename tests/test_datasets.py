@@ -26,7 +26,8 @@ from sklearn.datasets import load_digits
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.data.splits import Split
 from noisy_mnist.datasets import download, idx
-from noisy_mnist.datasets.download import FILES, GZIP, IMAGES, LABELS, MIRROR_VARIABLE, Source
+from noisy_mnist.datasets.download import FILES, GZIP, IMAGES, LABELS, Source
+from noisy_mnist.datasets.params import MIRROR_VARIABLE
 
 # Random bytes: several chunks of a download, none of them text, that begin as the real files do.
 BODIES = {name: GZIP + np.random.default_rng(index).bytes(5000) for index, name in enumerate(FILES)}

@@ -23,7 +23,7 @@ from dvc.repo import Repo
 from dvc.utils.serialize import dump_yaml, load_yaml
 
 from noisy_mnist.core.errors import UserError
-from noisy_mnist.datasets.download import MIRROR_VARIABLE
+from noisy_mnist.datasets.params import MIRROR_VARIABLE
 from tests.conftest import dvc, git, ran, run_in, shown, tool
 from tests.test_interruptions import lock_entries, results, running_stages, start, until
 from tools import lockfile, pools, repository, repro, warm_start, worker
@@ -133,7 +133,7 @@ def test_a_fork_server_has_the_library_as_it_is_or_is_not_used(
     assert not worker._server.starting(60)
     assert worker._server.ready()
     log = tmp_path / "log"
-    score = Command("run", str(tiny), "evaluate", "python -m stages.evaluate tiny 0.5 0", {}, log, tensorflow=True)
+    score = Command("run", "evaluate", "python -m stages.evaluate tiny 0.5 0", {"DVC_ROOT": "."}, log, tensorflow=True)
     assert worker.run(score).status == 0
     wrong = replace(score, command="python -m stages.evaluate nothing 0.5 0")
     ending = worker.run(wrong)
@@ -244,7 +244,8 @@ def test_a_command_has_the_environment_of_its_worker(tiny: Path, monkeypatch: py
     """Such as the GPU that it is to use; what the planner adds comes on top."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     log = tiny / "log"
-    command = Command("run", ".", "name", "echo $CUDA_VISIBLE_DEVICES $DVC_STAGE", {"DVC_STAGE": "name"}, log, False)
+    added = {"DVC_ROOT": ".", "DVC_STAGE": "name"}
+    command = Command("run", "name", "echo $CUDA_VISIBLE_DEVICES $DVC_STAGE", added, log, tensorflow=False)
     assert worker.run(command).last == "3 name"
 
 

@@ -310,9 +310,8 @@ def test_every_default_is_in_a_comment() -> None:
 )
 def test_comment_names_all_choices(key: str, pattern: str, choices: tuple[str, ...]) -> None:
     line = LINES[place(key)[0]]
-    found = re.findall(
-        pattern, line if "#" in line else COMMENTS
-    )  # a group for each choice, or one that matches them all
+    # A pattern has a group for each choice, or one that matches them all.
+    found = re.findall(pattern, line if "#" in line else COMMENTS)
     assert found in (list(choices), [choices])
 
 

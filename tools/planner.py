@@ -27,6 +27,7 @@ from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.serialize import to_single_stage_lockfile
 
 from noisy_mnist.core.errors import UserError
+from noisy_mnist.datasets.params import MIRROR_VARIABLE
 from tools import foreign, lockfile
 from tools.cache import remove_dead_links
 from tools.repository import running_process, stages
@@ -36,8 +37,6 @@ from tools.worker import Command
 LOGS = Path(".dvc/tmp/logs")
 # Numerical libraries read these. Without them, they start a thread for each core of the machine.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-# The variable that `download` reads: a worker of a cluster may have been started without it.
-MIRROR = "MNIST_MIRROR"
 
 # The share of a run's time that writing dvc.lock may take, and the minimum seconds between two writes.
 WRITING_SHARE = 0.05
@@ -169,10 +168,10 @@ class Planner:
         stage = self.stages[name]
         environment = {"DVC_ROOT": self.repo.root_dir, "DVC_STAGE": stage.addressing}
         environment |= dict.fromkeys(THREADS, str(threads))
-        environment |= {MIRROR: os.environ[MIRROR]} if MIRROR in os.environ else {}
+        if MIRROR_VARIABLE in os.environ:  # a worker of a cluster may have been started without it
+            environment[MIRROR_VARIABLE] = os.environ[MIRROR_VARIABLE]
         keys = {key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params}
-        log = LOGS / f"{name}.log"
-        return Command(self.run, str(self.repo.root_dir), name, stage.cmd, environment, log, "compute" in keys)
+        return Command(self.run, name, stage.cmd, environment, LOGS / f"{name}.log", tensorflow="compute" in keys)
 
     def write(self) -> None:
         """Write the recorded entries to dvc.lock; entries that others have written meanwhile are kept."""

@@ -127,14 +127,14 @@ def _cgroups() -> Iterator[tuple[Path, str, str]]:
 
     SLURM, for example, limits a job in a cgroup of its own, far below the root.
     """
-    try:
-        own = [line.split(":", 2)[1:] for line in OWN_CGROUPS.read_text(encoding="utf-8").splitlines()]
-    except OSError:  # not Linux
-        return
+    own: dict[str, str] = {}  # path by controller
+    if OWN_CGROUPS.exists():  # on Linux
+        for line in OWN_CGROUPS.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            own |= dict.fromkeys(controllers.split(","), path)
     for controller, limit, usage in CGROUPS:
-        top = CGROUP / controller
-        for controllers, path in own:
-            if controller in controllers.split(","):
-                # In a container, the path may be that of the host: its folders do not exist, and the root is left.
-                inner = top / path.lstrip("/")
-                yield from ((folder, limit, usage) for folder in (inner, *inner.parents) if folder.is_relative_to(top))
+        if controller in own:
+            top = CGROUP / controller
+            # In a container, the path may be that of the host: its folders do not exist, and the root is left.
+            inner = top / own[controller].lstrip("/")
+            yield from ((folder, limit, usage) for folder in (inner, *inner.parents) if folder.is_relative_to(top))

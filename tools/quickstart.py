@@ -65,7 +65,7 @@ def main(dataset: str = DIGITS) -> None:
     shown = scores[(scores["study"] == "noise") & (scores["split"] == "test") & (scores["score"] == "accuracy")]
     table = shown.pivot_table("mean", "model", "scale", sort=False)
     table.columns = pd.Index([f"{scale:g}" for scale in table.columns], name="scale")
-    half_width = shown["ci95"].max()  # of all
+    half_width = shown["ci95"].max()
     now = workspace.read_params(params)  # the user may have changed them
     images, noise = now["data"]["dataset"], now["noise"]["kind"].replace("_", " ")
     print(f"\nTest accuracy on {images} by scale of {noise} noise (95 % interval: ± {half_width:.2f} or less)\n")

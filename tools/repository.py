@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 from dvc.config import Config, ConfigError
@@ -89,12 +90,17 @@ def running_process(command: str) -> str:
     path = LOCKS / command.removeprefix("python -m stages.").replace("/", "_")
     if not path.is_file():
         return ""
-    with path.open("r+", encoding="utf-8") as lock:  # NFS gives no exclusive lock on a file open for reading only
+    with _opened(path) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return lock.read() or "unknown"
     return ""
+
+
+def _opened(lock: Path) -> TextIO:
+    """Return the open lock file of a stage: NFS gives no exclusive lock on a file that is open for reading only."""
+    return lock.open("r+", encoding="utf-8")
 
 
 @contextmanager
@@ -109,7 +115,7 @@ def exclusive() -> Iterator[None]:
         if owner := _running_stage():
             raise UserError(f"process {owner} is running a stage: wait until it ends; nothing was changed")
         for path in LOCKS.iterdir():
-            lock = held.enter_context(path.open("r+", encoding="utf-8"))  # for NFS, as above
+            lock = held.enter_context(_opened(path))
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

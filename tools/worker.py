@@ -34,12 +34,11 @@ _interrupted: set[str] = set()  # runs
 class Command:
     """The command of a stage.
 
-    run: the name of its run. folder: the project's. environment: variables added to those of the process that runs it.
-    log: the file for everything that it prints. tensorflow: whether it imports TensorFlow.
+    run: the name of its run. environment: variables added to those of the process that runs it, with the project's
+    folder as DVC_ROOT. log: the file for everything that it prints. tensorflow: whether it imports TensorFlow.
     """
 
     run: str
-    folder: str
     stage: str
     command: str
     environment: Mapping[str, str]
@@ -71,8 +70,9 @@ def warm_up(environment: Mapping[str, str]) -> None:
 
 def run(command: Command) -> Ending:
     """Run a command until it ends. It fails if the working folder of this process is not the project's."""
-    if not _is_here(command.folder):
-        found = f"expected a worker in {command.folder}, found one on {platform.node()} in {Path.cwd()}"
+    folder = command.environment["DVC_ROOT"]
+    if not _is_here(folder):
+        found = f"expected a worker in {folder}, found one on {platform.node()} in {Path.cwd()}"
         return Ending(1, 0, f"{found}: start it in the project's folder, by the same path on each machine")
     began = time.monotonic()
     warnings = []

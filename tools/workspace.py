@@ -35,9 +35,11 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
         if (ROOT / name).is_file() and not any(name.is_relative_to(other) for other in (*RESULTS, Path(params.name)))
     }
     copied = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-    found = {name: digests.of_file(folder / name) for name in copied if (folder / name).is_file()}
-    edited = [name for name, digest in found.items() if digest not in (copied[name], to_copy.get(name))]
-    if edited:
+    if edited := [
+        name
+        for name, digest in copied.items()
+        if digests.of_file(folder / name) not in (None, digest, to_copy.get(name))
+    ]:
         raise UserError(
             f"{folder} has its own edits of {', '.join(edited)}, which the project's files would replace. "
             f"Make them in {ROOT}, from where they are copied, and remove those files"

@@ -22,13 +22,12 @@ from noisy_mnist.core import files
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.data.splits import CLASSES, IMAGE_SHAPE, Split
 from noisy_mnist.datasets import idx
+from noisy_mnist.datasets.params import MIRROR_VARIABLE
 
 IMAGES = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
 LABELS = {"train": "train-labels-idx1-ubyte.gz", "test": "t10k-labels-idx1-ubyte.gz"}
 FILES = (IMAGES["train"], LABELS["train"], IMAGES["test"], LABELS["test"])
 
-# The environment variable that names the user's own mirror: a URL, a file:// URL or a folder.
-MIRROR_VARIABLE = "MNIST_MIRROR"
 MIRROR_HOLDS = f"a URL or a folder that holds {', '.join(FILES)}"
 GZIP = b"\x1f\x8b"  # the first bytes of all four files
 ATTEMPTS = 3

@@ -36,8 +36,8 @@ def draw(
     """Return all figures by name.
 
     table: those of TABLES. scores: ``metrics/scores.csv``. helps: helps_from and helps_to of the summary. images: those
-    saved by the stages denoise and synthesize. noisy: test images (n, 28, 28) by scale. kind: of
-    their noise, as it is shown.
+    saved by the stages denoise and synthesize. noisy: test images (n, 28, 28) by scale. kind: of their noise, as it is
+    shown.
     """
     study = dict(iter(scores.groupby("study")))
     levels = list(table["denoise"]["level"].unique())

@@ -191,7 +191,8 @@ def test_weight_decay_writes_what_would_hide_how_the_others_differ() -> None:
     for ax, penalty in zip(figure.axes, PENALTIES, strict=True):
         shown = barred(ax)["validation, mean ± std"].lines[0].get_xdata()
         assert (1e-3 in shown) == (penalty != PENALTIES[0])
-        assert [text.get_text() for text in ax.texts] == ["0.123 at 0.001" if penalty == PENALTIES[0] else ""]
+        written = [(text.get_position()[0], text.get_text()) for text in ax.texts]
+        assert written == ([(1e-3, "↓\n0.123")] if penalty == PENALTIES[0] else [])
         assert ax.get_ylim()[0] > 0.5
 
 

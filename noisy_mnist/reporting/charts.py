@@ -152,6 +152,7 @@ def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
     """
     penalties = list(points["penalty"].unique())
     scored = points[(points["split"] == "validation") & (points["factor"] > 0)]
+    factors = scored["factor"]
     far = scored[scored["mean"] < scored["mean"].max() - FAR]
     near = points.drop(far.index)
     columns = 3 if len(penalties) > 1 else 1  # of the legend, below the panels
@@ -166,12 +167,12 @@ def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
             name = "validation, mean ± std" if split == "validation" else "test at the factor chosen, ± 95 % of images"
             ax.errorbar(chosen["factor"], chosen["mean"], chosen[size], label=name, **look(index), capsize=3)
             ax.axhline(control["mean"], color=COLOURS[index], linestyle=":", label=f"{split}, no penalty")
-        left_out = far[far["penalty"] == penalty]
-        below = "\n".join(f"{mean:.3f} at {factor:g}" for mean, factor in left_out[["mean", "factor"]].to_numpy())
-        ax.annotate(below, (1, 0), (-4, 6), "axes fraction", "offset points", ha="right", color=COLOURS[0], fontsize=9)
+        for factor, mean in far.loc[far["penalty"] == penalty, ["factor", "mean"]].to_numpy():
+            ax.text(factor, 0.02, f"↓\n{mean:.3f}", transform=ax.get_xaxis_transform(), ha="center", color=COLOURS[0])
         if dataset == "mnist":
             ax.axhline(HINTON, color="0.3", linestyle="--", linewidth=1, label="Hinton 2005, test")
-        ax.set(xscale="log", xlabel="factor of the penalty", title=f"{penalty} L2 (n = {tried['n'].iloc[0]})")
+        ax.set(xscale="log", xlim=(factors.min() / 2, factors.max() * 2), xlabel="factor of the penalty")
+        ax.set(title=f"{penalty} L2 (n = {tried['n'].iloc[0]})")
     axes[0].set_ylabel(ACCURACY)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=9)
     return figure

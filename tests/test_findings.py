@@ -1,4 +1,4 @@
-"""What README and docs/results.md state of the noise study has the numbers of the committed tables, and holds."""
+"""What README and docs/results.md state has the numbers of the committed tables, and holds."""
 
 import re
 
@@ -29,8 +29,8 @@ def by_seed(method: str, scale: float, split: str = "test") -> "pd.Series[float]
     What stands behind a net of seed 0 has that seed alone; the posterior baseline has the same accuracy with all seeds.
     """
     if method in NETS:
-        found = ACCURACIES.query("model == @method and scale == @scale and split == @split")
-        return found.set_index("seed")["accuracy"]
+        found = (ACCURACIES["model"] == method) & (ACCURACIES["scale"] == scale) & (ACCURACIES["split"] == split)
+        return ACCURACIES[found].set_index("seed")["accuracy"]
     seeds = [0] if method == "denoised" else ACCURACIES["seed"].unique()
     return pd.Series(COMPARISON["accuracy"][method, scale], index=seeds)
 
@@ -76,22 +76,28 @@ def best_in_columns() -> "pd.Series[float]":
     return TRANSFER.groupby(["model", "test_scale", "train_scale"])["accuracy"].mean().unstack().idxmax(axis=1)
 
 
+def best_on_the_diagonal() -> str:
+    """Return in how many columns of the transfer matrices the net trained at that scale is best, as it is written."""
+    best = best_in_columns()
+    return f"{(best == best.index.get_level_values('test_scale')).sum()} of {len(best)}"
+
+
 def gain(penalty: str) -> str:
     """Return what weight decay is worth in points, as it is written."""
-    rows = SCORES.query("study == 'weight_decay' and model == @penalty and score == 'gain'")
+    rows = SCORES[(SCORES["study"] == "weight_decay") & (SCORES["model"] == penalty) & (SCORES["score"] == "gain")]
     return f"{100 * rows['mean'].item():.2f} ± {100 * rows['ci95'].item():.2f}"
 
 
 
 def denoising(level: float) -> str:
     """Return the accuracy of a net trained with salt and pepper, and behind the denoiser, as it is written."""
-    trained = SCORES.query("study == 'denoise_control' and score == 'accuracy' and scale == @level")["mean"].item()
-    return f"{trained:.3f} against {DENOISE['accuracy']['denoised', level]:.3f} at {level:g}"
+    trained = SCORES.query(f"study == 'denoise_control' and score == 'accuracy' and scale == {level}")["mean"]
+    return f"{trained.item():.3f} against {DENOISE['accuracy']['denoised', level]:.3f} at {level:g}"
 
 
 def helps(end: str) -> float:
     """Return an end of the range of levels at which denoising helps, or of its interval."""
-    return float(SCORES.query("score == @name", local_dict={"name": f"helps_{end}"})["mean"].item())
+    return float(SCORES.loc[SCORES["score"] == f"helps_{end}", "mean"].item())
 
 
 def gains_from_a_little_noise(*models: str) -> list[float]:
@@ -117,7 +123,7 @@ IN_README = [
     f"{points('cnn_bn', 'posterior', 1)} points above it at 1, {points('posterior', 'cnn_bn', 2)} below at 2 and "
     f"{points('posterior', 'cnn_bn', 4)} at 4",
     f"{points('cnn_fresh', 'denoised', 2)} points behind at 2, and {points('cnn_fresh', 'denoised', 4)} at 4",
-    "in {} of {} columns".format((best := best_in_columns()).eq(best.index.get_level_values(1)).sum(), len(best)),
+    f"in {best_on_the_diagonal()} columns",
     f"{gain('kernel')} points on the weights, {gain('activity')} on the activations",
 ]
 IN_RESULTS = [
@@ -127,7 +133,7 @@ IN_RESULTS = [
     "The largest standard deviation over seeds is {:.2f} points, of `{}` at {:g}".format(
         deviations().max(), *deviations().idxmax()
     ),
-    "In {} of {} the".format(best.eq(best.index.get_level_values(1)).sum(), len(best)),
+    f"In {best_on_the_diagonal()} the",
     "with {:.0%} of them, and with {:.0%} of the clean ones".format(
         *TRANSFER.query("model == 'cnn_bn' and train_scale == 1").groupby("test_scale")["accuracy"].mean()[[1, 0]]
     ).replace("%", " %"),
@@ -166,7 +172,8 @@ def test_what_is_called_certain_is_so_and_what_is_not_is_not() -> None:
     }
     for (one, other), certain in said.items():
         differences = {scale: difference(one, other, scale) for scale in SCALES}
-        assert {scale for scale, (mean, half_width) in differences.items() if mean > half_width} == certain, (one, other)
+        ahead = {scale for scale, (mean, half_width) in differences.items() if mean > half_width}
+        assert ahead == certain, (one, other)
         assert not [scale for scale, (mean, half_width) in differences.items() if mean < -half_width], (one, other)
 
 
@@ -177,6 +184,7 @@ def test_cnn_bn_is_best_at_every_scale_with_each_seed() -> None:
 
 
 def test_elsewhere_the_best_training_scale_is_next_to_that_of_the_test_images() -> None:
+    best = best_in_columns()
     steps = best.map(SCALES.index) - best.index.get_level_values("test_scale").map(SCALES.index)
     assert set(steps.abs()) == {0, 1}
 

@@ -88,7 +88,6 @@ def gain(penalty: str) -> str:
     return f"{100 * rows['mean'].item():.2f} ± {100 * rows['ci95'].item():.2f}"
 
 
-
 def denoising(level: float) -> str:
     """Return the accuracy of a net trained with salt and pepper, and behind the denoiser, as it is written."""
     trained = SCORES.query(f"study == 'denoise_control' and score == 'accuracy' and scale == {level}")["mean"]

@@ -22,8 +22,8 @@ PLOTS = {
     for name, text in (
         (
             "comparison",
-            "The posterior baseline knows the noise and trains nothing. A method above it knows more about digits than "
-            "a list of the training images.",
+            "The posterior baseline knows the noise. A method above it knows more about digits than a list of the "
+            "training images.",
         ),
         (
             "accuracy_by_scale",

@@ -10,7 +10,7 @@ from noisy_mnist.core.stage import run
 from noisy_mnist.data import copies, splits
 from noisy_mnist.data.params import NoiseParams
 from noisy_mnist.datasets.params import DataParams
-from noisy_mnist.reporting import drawing, figures
+from noisy_mnist.reporting import drawing, figures, names
 from noisy_mnist.reporting.params import FiguresParams
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     # Start from Matplotlib's defaults, so that a user's matplotlibrc is ignored.
     with style.context(["default", drawing.STYLE]), files.replacing(Path("plots/figures")) as folder:
         folder.mkdir()
-        kind = draw.kind.replace("_", " ")
+        kind = names.of_noise(draw.kind)
         for name, figure in figures.draw(table, scores, helps, images, noisy, shown, dataset, kind).items():
             figure.savefig(folder / f"{name}.png")
 

@@ -125,7 +125,7 @@ def test_the_posterior_baseline_is_drawn_beside_test_accuracy_only() -> None:
     )
     assert not train
     (line,) = test
-    np.testing.assert_allclose(line.get_xdata(), range(len(SCALES)), atol=0.2)  # beside the models, as they are
+    np.testing.assert_array_equal(line.get_xdata(), range(len(SCALES)))
     np.testing.assert_array_equal(line.get_ydata(), POSTERIOR.set_index("scale").loc[list(SCALES), "accuracy"])
 
 
@@ -147,6 +147,8 @@ def test_transfer_shows_training_scale_by_row() -> None:
     for text in figure.axes[0].texts:
         column, row = text.get_position()
         assert text.get_text() == f"{means['mlp', SCALES[row], SCALES[column]]:.2f}"
+    framed = {tuple(int(side + 0.5) for side in patch.get_xy()) for patch in figure.axes[0].patches}
+    assert framed == {(column, int(np.argmax(means["mlp"].xs(scale, level=1)))) for column, scale in enumerate(SCALES)}
 
 
 def test_transfer_labels_are_no_longer_than_their_axes() -> None:
@@ -172,7 +174,7 @@ def test_weight_decay_shows_means_by_factor_and_the_control_as_a_line() -> None:
         rows = WEIGHT_DECAY[WEIGHT_DECAY["penalty"] == penalty].sort_values("factor").set_index("split")
         for split, label, size in (
             ("validation", "validation, mean ± std", "std"),
-            ("test", "test at the factor chosen, ± 95 % of images", "sampling"),
+            ("test", "test, at the chosen factor, 95 % interval over images", "sampling"),
         ):
             control = rows[rows["factor"] == 0].loc[split]
             expected = rows[rows["factor"] > 0].loc[[split]]
@@ -192,7 +194,7 @@ def test_weight_decay_writes_what_would_hide_how_the_others_differ() -> None:
         shown = barred(ax)["validation, mean ± std"].lines[0].get_xdata()
         assert (1e-3 in shown) == (penalty != PENALTIES[0])
         written = [(text.get_position()[0], text.get_text()) for text in ax.texts]
-        assert written == ([(1e-3, "↓\n0.123")] if penalty == PENALTIES[0] else [])
+        assert written == ([(1e-3, "off scale\n0.123")] if penalty == PENALTIES[0] else [])
         assert ax.get_ylim()[0] > 0.5
 
 
@@ -221,14 +223,17 @@ def test_comparison_shows_accuracy_and_its_distance_to_the_baseline_in_points() 
         assert [text.get_text() for text in left.get_xticklabels()] == ["0", "0.1", "2"]
         names = list(points["method"].unique())
         assert [container.get_label() for container in left.containers] == names
-        for name, accuracy, above in zip(names, left.containers, right.containers, strict=True):
+        for name, accuracy in zip(names, left.containers, strict=True):
             rows = COMPARED[COMPARED["method"] == name]
             np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), rows["accuracy"])
-            np.testing.assert_allclose(above.lines[0].get_ydata().astype(float), 100 * (rows["accuracy"] - 0.9))
-            for container in (accuracy, above):
-                np.testing.assert_allclose(container.lines[0].get_xdata(), range(3), atol=0.2)
+            np.testing.assert_array_equal(accuracy.lines[0].get_xdata(), range(3))
             np.testing.assert_allclose(half_widths(accuracy), 0.02)
-            np.testing.assert_allclose(half_widths(above), 2)
+        names.remove("posterior")  # the line at 0
+        for name, above in zip(names, right.containers, strict=True):
+            rows = COMPARED[COMPARED["method"] == name]
+            np.testing.assert_allclose(above.lines[0].get_ydata().astype(float), 100 * (rows["accuracy"] - 0.9))
+            np.testing.assert_allclose(above.lines[0].get_xdata(), range(3), atol=0.2)
+            np.testing.assert_allclose(half_widths(above), 2 * np.sqrt(2))
 
 
 def test_the_posterior_baseline_is_drawn_unlike_any_model() -> None:

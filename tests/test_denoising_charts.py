@@ -107,7 +107,7 @@ def test_denoised_images_stand_under_their_level_noisy_above_denoised(count: int
 def test_new_digits_stand_in_rows_by_class_under_the_share_classified_as_intended() -> None:
     images = coloured(2, 10, 3)
     parts = denoising_charts.new_digits(images, NEW_SCORES).subfigs
-    for part, some, share in zip(parts, images, ("98.8%", "25.0%"), strict=True):
+    for part, some, share in zip(parts, images, ("98.8 %", "25.0 %"), strict=True):
         assert share in part.get_suptitle()
         for place, ax in np.ndenumerate(np.array(part.axes).reshape(10, 3)):
             assert grey(ax) == some[place][0, 0]

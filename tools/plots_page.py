@@ -12,6 +12,8 @@ from typing import Any
 import pandas as pd
 import vl_convert
 
+from noisy_mnist.reporting.names import of_noise
+
 VEGA_LITE = "5.20"  # of the major version for which the templates in .dvc/plots are written
 # Of revisions, in their order: the colours of Okabe & Ito (2008) on which white text is readable.
 COLOURS = ("#0072b2", "#c14f00", "#007e5d", "#a8568c", "#555555", "#882255", "#6b6b00", "#332288", "#8c564b", "#2b7a70")
@@ -102,7 +104,8 @@ def facts(revision: Revision) -> str:
     if "data.dataset" in params:
         shown.append(f"data set {params['data.dataset']}")
     if "noise.kind" in params:
-        shown.append(f"{params['noise.kind']} noise, {'clipped' if params.get('noise.clip') else 'not clipped'}")
+        clipped = "clipped" if params.get("noise.clip") else "not clipped"
+        shown.append(f"{of_noise(str(params['noise.kind']))} noise, {clipped}")
     if isinstance(params.get("grid.seeds"), list):
         shown.append(f"seeds {', '.join(map(str, params['grid.seeds']))}")
     return "; ".join(shown)

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -48,17 +49,17 @@ def accuracy_by_scale(scores: pd.DataFrame, posterior: pd.DataFrame, kind: str) 
     axes = figure.subplots(1, 2, sharey=True)
     scales = sorted(points["scale"].unique())
     models = list(points["model"].unique())
-    places = [np.arange(len(scales)) + 0.06 * (index - len(models) / 2) for index in range(len(models) + 1)]
     for ax, split in zip(axes, ("train", "test"), strict=True):
         for index, model in enumerate(models):
             line = points[(points["model"] == model) & (points["split"] == split)].sort_values("scale")
-            ax.errorbar(places[index], line["mean"], line["ci95"], label=model, **look(index), capsize=2, linewidth=1.4)
+            x = [scales.index(scale) for scale in line["scale"]]
+            ax.errorbar(x, line["mean"], line["ci95"], label=model, **look(index), capsize=2, linewidth=1.4)
         ax.axhline(GUESSING, color="0.6", linestyle=":", linewidth=1)
         title = "training images" if split == "train" else "test images"
         ax.set(title=title, xlabel=SCALE.format(kind), ylim=(0, 1.02))
         ax.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])
     baseline = posterior.sort_values("scale")["accuracy"]
-    axes[1].plot(places[-1], baseline, color="0.2", linestyle="--", label="posterior baseline")
+    axes[1].plot(range(len(scales)), baseline, color="0.2", linestyle="--", label="posterior baseline")
     axes[1].legend(handles=axes[1].get_lines()[-1:], loc="lower left", bbox_to_anchor=(0, 0.14))
     axes[0].annotate("guessing", (0, GUESSING), (0, -11), textcoords="offset points", fontsize=8, color="0.5")
     axes[0].set_ylabel(ACCURACY)
@@ -110,6 +111,8 @@ def with_and_without_noise(points: pd.DataFrame, scale: float) -> Figure:
 def transfer(points: pd.DataFrame) -> Figure:
     """Show one matrix per model: mean accuracy by scale of the training (row) and test images (column).
 
+    The best training scale of each column is framed.
+
     points: model, train_scale, test_scale, seed, accuracy.
     """
     models, scales = list(points["model"].unique()), sorted(points["test_scale"].unique())
@@ -118,10 +121,12 @@ def transfer(points: pd.DataFrame) -> Figure:
         rows = points[points["model"] == model]
         matrix = rows.pivot_table("accuracy", "train_scale", "test_scale")
         _matrix(ax, matrix.to_numpy(), [f"{scale:g}" for scale in matrix.index], "{:.2f}", 1)
+        for column, row in enumerate(matrix.to_numpy().argmax(axis=0)):
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2))
         ax.set(title=model, xlabel="scale of the test images")
     for ax in axes[::COLUMNS]:
         ax.set_ylabel("scale of training" if len(scales) < 4 else "scale of the training images")  # else too long
-    figure.suptitle(ACCURACY, fontsize=10)
+    figure.suptitle(f"{ACCURACY}; framed: the best of its column", fontsize=10)
     return figure
 
 
@@ -137,8 +142,8 @@ def confusion(counts: pd.DataFrame, scale: float) -> Figure:
         matrix = rows.pivot_table("count", "label", "predicted", aggfunc="sum").to_numpy(dtype=float)
         shares = 100 * matrix / matrix.sum(axis=1, keepdims=True)
         _matrix(ax, shares, [str(digit) for digit in range(CLASSES)], "{:.0f}", 100)
-        ax.set(title=f"{model}, scale {scale:g}", xlabel="classified as", ylabel="digit")
-    figure.suptitle("% of the test images of each digit", fontsize=10)
+        ax.set(title=model, xlabel="classified as", ylabel="digit")
+    figure.suptitle(f"% of the test images of each digit at scale {scale:g}, all seeds together", fontsize=10)
     return figure
 
 
@@ -164,11 +169,13 @@ def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
         for index, (split, size) in enumerate((("validation", "std"), ("test", "sampling"))):
             control = rows[(rows["split"] == split) & (rows["factor"] == 0)].iloc[0]
             chosen = tried[tried["split"] == split]
-            name = "validation, mean ± std" if split == "validation" else "test at the factor chosen, ± 95 % of images"
-            ax.errorbar(chosen["factor"], chosen["mean"], chosen[size], label=name, **look(index), capsize=3)
+            name = "mean ± std" if split == "validation" else "at the chosen factor, 95 % interval over images"
+            label = f"{split}, {name}"
+            ax.errorbar(chosen["factor"], chosen["mean"], chosen[size], label=label, **look(index), capsize=3)
             ax.axhline(control["mean"], color=COLOURS[index], linestyle=":", label=f"{split}, no penalty")
         for factor, mean in far.loc[far["penalty"] == penalty, ["factor", "mean"]].to_numpy():
-            ax.text(factor, 0.02, f"↓\n{mean:.3f}", transform=ax.get_xaxis_transform(), ha="center", color=COLOURS[0])
+            written: dict[str, Any] = {"ha": "center", "color": COLOURS[0], "transform": ax.get_xaxis_transform()}
+            ax.text(factor, 0.03, f"off scale\n{mean:.3f}", **written)
         if dataset == "mnist":
             ax.axhline(HINTON, color="0.3", linestyle="--", linewidth=1, label="Hinton 2005, test")
         ax.set(xscale="log", xlim=(factors.min() / 2, factors.max() * 2), xlabel="factor of the penalty")
@@ -181,20 +188,25 @@ def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
 def comparison(table: pd.DataFrame, kind: str) -> Figure:
     """Show test accuracy by scale of all methods, and by how many points they exceed the posterior baseline.
 
-    table: method, scale, accuracy, ci95, above_posterior. kind: of the noise.
+    table: method, scale, accuracy, ci95, above_posterior. kind: of the noise. The interval of a difference takes the
+    two accuracies as independent; the differences are drawn side by side.
     """
     figure = Figure(figsize=(10.5, 4.6))
     axes = figure.subplots(1, 2)
     scales = sorted(table["scale"].unique())
     methods = list(table["method"].unique())
+    baseline = table[table["method"] == "posterior"].sort_values("scale")["ci95"].to_numpy()
     for index, method in enumerate(methods):
         rows = table[table["method"] == method].sort_values("scale")
-        x = np.arange(len(rows)) + 0.05 * (index - (len(methods) - 1) / 2)
+        x = np.arange(len(rows))
         style: dict[str, Any] = {**look(index), "capsize": 2, "linewidth": 1.4}
         if method == "posterior":
             style |= {"linestyle": "--", "color": "0.2", "marker": None}
+            axes[1].axhline(0, color="0.2", linestyle="--", linewidth=1.4)
+        else:
+            beside = x + 0.06 * (index - (len(methods) - 2) / 2)
+            axes[1].errorbar(beside, 100 * rows["above_posterior"], 100 * np.hypot(rows["ci95"], baseline), **style)
         axes[0].errorbar(x, rows["accuracy"], rows["ci95"], label=method, **style)
-        axes[1].errorbar(x, 100 * rows["above_posterior"], 100 * rows["ci95"], **style)
     axes[0].set(ylabel=ACCURACY, ylim=(0, 1.02))
     axes[1].set(ylabel="points above the posterior baseline")
     for ax in axes:

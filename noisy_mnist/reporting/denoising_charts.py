@@ -36,8 +36,9 @@ def denoise(points: pd.DataFrame, control: pd.DataFrame, helps: Mapping[str, flo
             ax.plot(rows["level"], rows[score], label=f"{images} images, trained on clean ones", **look(index), ms=4)
         if score in ("accuracy", "macro_recall"):
             rows = control[control["score"] == score]
-            ax.plot(rows["scale"], rows["mean"], label="noisy images, trained on them", **look(2))
+            ax.plot(rows["scale"], rows["mean"], label="noisy images, trained on them", linestyle="", **look(2))
             _shade(ax, helps)
+            ax.set_ylim(0, 1.02)
         ax.set(ylabel=label)
     for ax in axes[1]:
         ax.set_xlabel("level (share of pixels replaced by 0 or 1)")
@@ -84,5 +85,5 @@ def new_digits(images: NDArray[np.float16], scores: pd.DataFrame) -> Figure:
         axes = part.subplots(CLASSES, digits.shape[1], gridspec_kw={"wspace": 0, "hspace": 0})
         for index, ax in np.ndenumerate(axes):
             show_image(ax, digits[index])
-        part.suptitle(f"{title}:\n{share[name]:.1%} classified as the digit of the row", fontsize=10)
+        part.suptitle(f"{title}:\n{100 * share[name]:.1f} % classified as the digit of the row", fontsize=10)
     return figure

@@ -57,7 +57,7 @@ FIGURES = {
     "transfer": lambda: charts.transfer(TRANSFER),
     "confusion": lambda: charts.confusion(COUNTS.assign(count=RNG.integers(1, 99, len(COUNTS))), 2),
     "weight_decay": lambda: charts.weight_decay(WEIGHT_DECAY, "mnist"),
-    "comparison": lambda: charts.comparison(COMPARED, "speckle"),
+    "comparison": lambda: charts.comparison(COMPARED, "speckle", "mnist"),
 }
 
 
@@ -219,7 +219,7 @@ def test_the_published_accuracy_is_drawn_for_mnist_only(dataset: str) -> None:
 def test_comparison_shows_accuracy_and_its_distance_to_the_baseline_in_points() -> None:
     shuffled = COMPARED.sample(frac=1, random_state=0).sort_values("method", kind="stable")
     for points in (COMPARED, shuffled):
-        left, right = charts.comparison(points, "speckle").axes
+        left, right = charts.comparison(points, "speckle", "mnist").axes
         assert [text.get_text() for text in left.get_xticklabels()] == ["0", "0.1", "2"]
         names = list(points["method"].unique())
         assert [container.get_label() for container in left.containers] == names

@@ -125,7 +125,7 @@ def headline(comparison: pd.DataFrame) -> str:
     """Return a table of test accuracy ± half-width by method (row) and noise scale (column), the best net in bold."""
     best = comparison[comparison["method"] != "posterior"].groupby("scale")["accuracy"].max()
     scales = list(dict.fromkeys(comparison["scale"]))
-    rows = [["test accuracy at noise scale", *(f"{scale:g}" for scale in scales)]]
+    rows = [["noise scale", *(f"{scale:g}" for scale in scales)]]
     for method, part in comparison.groupby("method", sort=False):
         found = {row["scale"]: row for row in part.to_dict("records")}
         cells = [html.escape(str(method))]
@@ -136,7 +136,7 @@ def headline(comparison: pd.DataFrame) -> str:
             is_best = method != "posterior" and row["accuracy"] == best[scale]
             cells.append(f"<b>{shown}</b>" if is_best else shown)
         rows.append(cells)
-    return table(rows)
+    return f"<p>Test accuracy ± 95 % interval; in bold: the best net.</p>{table(rows)}"
 
 
 def differences(revisions: Sequence[Revision]) -> str:

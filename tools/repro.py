@@ -16,7 +16,7 @@ from noisy_mnist.core.errors import UserError
 from tools import pools
 from tools.command import run
 from tools.engine import Engine, Outcome, Pool
-from tools.planner import Planner
+from tools.planner import LOGS, Planner
 from tools.recover import recover
 from tools.repository import open_repo
 
@@ -58,6 +58,7 @@ def run_stages(options: argparse.Namespace, threads: int) -> int:
         if not engine.to_run:
             print("nothing has changed since the last run")
             return 0
+        print(f"{len(engine.to_run)} stages to run, at most; {LOGS} keeps what they print", flush=True)
         outcome = engine.run()
     return status(outcome)
 

@@ -185,11 +185,11 @@ def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
     return figure
 
 
-def comparison(table: pd.DataFrame, kind: str) -> Figure:
+def comparison(table: pd.DataFrame, kind: str, dataset: str) -> Figure:
     """Show test accuracy by scale of all methods, and by how many points they exceed the posterior baseline.
 
-    table: method, scale, accuracy, ci95, above_posterior. kind: of the noise. The interval of a difference takes the
-    two accuracies as independent; the differences are drawn side by side.
+    table: method, scale, accuracy, ci95, above_posterior. kind: of the noise. dataset: as it is shown. The interval of
+    a difference takes the two accuracies as independent; the differences are drawn side by side.
     """
     figure = Figure(figsize=(10.5, 4.6))
     axes = figure.subplots(1, 2)
@@ -208,7 +208,8 @@ def comparison(table: pd.DataFrame, kind: str) -> Figure:
             axes[1].errorbar(beside, 100 * rows["above_posterior"], 100 * np.hypot(rows["ci95"], baseline), **style)
         axes[0].errorbar(x, rows["accuracy"], rows["ci95"], label=method, **style)
     axes[0].set(ylabel=ACCURACY, ylim=(0, 1.02))
-    axes[1].set(ylabel="points above the posterior baseline")
+    axes[1].set(ylabel="percentage points above the posterior baseline")
+    figure.suptitle(f"Test images of {dataset}; bars: 95 % intervals", fontsize=10)
     for ax in axes:
         ax.set_xlabel(SCALE.format(kind))
         ax.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])

@@ -48,7 +48,7 @@ def draw(
         "with_and_without_noise": charts.with_and_without_noise(table["curves"], shown.scale),
         "transfer": charts.transfer(table["transfer"]),
         "confusion": charts.confusion(table["confusion"], shown.scale),
-        "comparison": charts.comparison(table["comparison"], kind),
+        "comparison": charts.comparison(table["comparison"], kind, dataset),
         "weight_decay": charts.weight_decay(table["weight_decay_intervals"], dataset),
         "denoise": denoising_charts.denoise(table["denoise"], study["denoise_control"], helps),
         "denoised_images": denoising_charts.denoised_images(levels, images["denoise"]),

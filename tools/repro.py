@@ -58,7 +58,7 @@ def run_stages(options: argparse.Namespace, threads: int) -> int:
         if not engine.to_run:
             print("nothing has changed since the last run")
             return 0
-        print(f"{len(engine.to_run)} stages to run, at most; {LOGS} keeps what they print", flush=True)
+        print(f"stages to run: {len(engine.to_run)} at most (what they print is kept in {LOGS})", flush=True)
         outcome = engine.run()
     return status(outcome)
 

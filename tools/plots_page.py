@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import vl_convert
 
-from noisy_mnist.reporting.names import of_noise
+from noisy_mnist.reporting.names import of_dataset, of_noise
 
 VEGA_LITE = "5.20"  # of the major version for which the templates in .dvc/plots are written
 # Of revisions, in their order: the colours of Okabe & Ito (2008) on which white text is readable.
@@ -102,7 +102,7 @@ def facts(revision: Revision) -> str:
     shown = [f"commit {revision.commit[:7]}" if revision.commit else "the files as they are now"]
     params = revision.params
     if "data.dataset" in params:
-        shown.append(f"data set {params['data.dataset']}")
+        shown.append(f"data set {of_dataset(str(params['data.dataset']))}")
     if "noise.kind" in params:
         clipped = "clipped" if params.get("noise.clip") else "not clipped"
         shown.append(f"{of_noise(str(params['noise.kind']))} noise, {clipped}")

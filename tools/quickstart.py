@@ -11,7 +11,7 @@ import pandas as pd
 from noisy_mnist.core import tables
 from noisy_mnist.core.errors import UserError
 from noisy_mnist.datasets.params import DataParams
-from noisy_mnist.reporting import names
+from noisy_mnist.reporting.names import of_dataset, of_noise
 from tools import git, plots, workspace
 from tools.command import call, run
 
@@ -68,7 +68,7 @@ def main(dataset: str = DIGITS) -> None:
     table.columns = pd.Index([f"{scale:g}" for scale in table.columns], name="scale")
     half_width = shown["ci95"].max()
     now = workspace.read_params(params)  # the user may have changed them
-    images, noise = now["data"]["dataset"], names.of_noise(now["noise"]["kind"])
+    images, noise = of_dataset(now["data"]["dataset"]), of_noise(now["noise"]["kind"])
     print(f"\nTest accuracy on {images} by scale of {noise} noise (95 % interval: ± {half_width:.2f} or less)\n")
     print(table.to_string(float_format="{:.3f}".format))
     print(f"\nFigures:    {folder / 'plots/figures'}")

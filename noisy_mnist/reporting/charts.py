@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from noisy_mnist.data.splits import CLASSES
 from noisy_mnist.reporting.drawing import ACCURACY, COLOURS, COLUMNS, SCALE, look, panels, show_image
+from noisy_mnist.reporting.names import of_dataset
 
 # Hinton 2005, unpublished, quoted as a test error of 1.53 %: a 784-500-300-10 net with weight decay.
 HINTON = 0.9847
@@ -188,8 +189,8 @@ def weight_decay(points: pd.DataFrame, dataset: str) -> Figure:
 def comparison(table: pd.DataFrame, kind: str, dataset: str) -> Figure:
     """Show test accuracy by scale of all methods, and by how many points they exceed the posterior baseline.
 
-    table: method, scale, accuracy, ci95, above_posterior. kind: of the noise. dataset: as it is shown. The interval of
-    a difference takes the two accuracies as independent; the differences are drawn side by side.
+    table: method, scale, accuracy, ci95, above_posterior. kind: of the noise. The interval of a difference takes the
+    two accuracies as independent; the differences are drawn side by side.
     """
     figure = Figure(figsize=(10.5, 4.6))
     axes = figure.subplots(1, 2)
@@ -209,7 +210,7 @@ def comparison(table: pd.DataFrame, kind: str, dataset: str) -> Figure:
         axes[0].errorbar(x, rows["accuracy"], rows["ci95"], label=method, **style)
     axes[0].set(ylabel=ACCURACY, ylim=(0, 1.02))
     axes[1].set(ylabel="percentage points above the posterior baseline")
-    figure.suptitle(f"Test images of {dataset}; bars: 95 % intervals", fontsize=10)
+    figure.suptitle(f"Test images of {of_dataset(dataset)}; bars: 95 % intervals", fontsize=10)
     for ax in axes:
         ax.set_xlabel(SCALE.format(kind))
         ax.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales])

@@ -373,4 +373,4 @@ def test_all_figures_are_drawn_from_these_tables(results: Results, tmp_path: Pat
     drawn = figures.draw(chosen, read["scores"], helps, images, noisy, shown, "mnist", "gaussian")
     assert len(drawn) == 11
     titles = [ax.get_title() for ax in drawn["accuracy_by_scale"].axes]
-    assert titles == ["train images", "test images"]
+    assert titles == ["training images", "test images"]

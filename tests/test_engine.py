@@ -254,7 +254,7 @@ def test_a_warning_of_a_stage_is_shown_and_the_rest_of_its_log_is_not(tiny: Path
     said = "cmd: \"echo 'warning: look' && echo 'no warning: x' && python -m stages.check\""
     (tiny / "dvc.yaml").write_text(graph.replace("cmd: python -m stages.check", said))
     output = tool(tiny, "repro", "check")
-    assert "stages to run: 1 at most" in output
+    assert "new or changed stages: 1 " in output
     assert "check: warning: look\n" in output
     assert "no warning" not in output
 

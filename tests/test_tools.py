@@ -61,6 +61,7 @@ def test_quickstart_shows_accuracy_and_where_the_results_are(
     quickstart.main()
     assert git(folder, "log", "--format=%s", "main").split() == ["Quickstart"]
     assert not git(folder, "status", "--porcelain")
+    assert git(folder, "config", "--local", "user.name") == "quickstart\n"  # this user has set none
     assert set(git(folder, "ls-files").split()) > {
         "dvc.lock",
         "requirements.lock",

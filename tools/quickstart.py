@@ -29,10 +29,10 @@ CHANGES = {
 }
 # With a fortieth of MNIST's images, an epoch has few steps.
 EPOCHS_ON_DIGITS = {"autoencoder.epochs": 50}
-# The user may have no name set in git, hooks that refuse the commit, or ignore rules that leave out some files.
+# For a user who has none set: git asks for them at a commit, and dvc at an experiment.
+IDENTITY = {"user.name": "quickstart", "user.email": "quickstart@localhost"}
+# The user may have hooks that refuse the commit, or ignore rules that leave out some files.
 SETTINGS = {
-    "user.name": "quickstart",
-    "user.email": "quickstart@localhost",
     "commit.gpgsign": "false",
     "core.hooksPath": os.devnull,
     "core.excludesFile": os.devnull,
@@ -56,6 +56,9 @@ def main(dataset: str = DIGITS) -> None:
     if (workspace.ROOT / installed.name).exists() and not installed.exists():
         installed.unlink(missing_ok=True)  # a dead link
         installed.symlink_to(Path("..") / installed.name)  # so its make targets need not install everything again
+    for name, value in IDENTITY.items():
+        if subprocess.run(["git", "config", name], cwd=folder, env=environment, stdout=subprocess.DEVNULL).returncode:
+            call(["git", "config", name, value], cwd=folder, env=environment)
     for module in ("repro", "plots"):
         call([sys.executable, "-m", f"tools.{module}"], cwd=folder, env=environment)
     if call([*GIT, "rev-list", "--all", "--count"], cwd=folder, env=environment, stdout=subprocess.PIPE) == b"0\n":

@@ -58,7 +58,7 @@ def run_stages(options: argparse.Namespace, threads: int) -> int:
         if not engine.to_run:
             print("nothing has changed since the last run")
             return 0
-        print(f"stages to run: {len(engine.to_run)} at most (what they print is kept in {LOGS})", flush=True)
+        print(f"new or changed stages: {len(engine.to_run)} (what they print is kept in {LOGS})", flush=True)
         outcome = engine.run()
     return status(outcome)
 

@@ -81,9 +81,14 @@ def deviations() -> "pd.Series[float]":
     return 100 * ACCURACIES[ACCURACIES["split"] == "test"].groupby(["model", "scale"])["accuracy"].std()
 
 
+def transfer_means() -> pd.DataFrame:
+    """Return mean accuracies over seeds, by model and test scale (row) and training scale (column)."""
+    return TRANSFER.groupby(["model", "test_scale", "train_scale"])["accuracy"].mean().unstack()
+
+
 def best_in_columns() -> "pd.Series[float]":
     """Return, for each model and test scale, the training scale of the net that is best there (mean over seeds)."""
-    return TRANSFER.groupby(["model", "test_scale", "train_scale"])["accuracy"].mean().unstack().idxmax(axis=1)
+    return transfer_means().idxmax(axis=1)
 
 
 def best_on_the_diagonal() -> str:
@@ -113,23 +118,26 @@ def gains_at_scale_1(train_scale: float, net: str, other_scale: float, other: st
 
 def near_best() -> int:
     """Return in how many columns of the transfer matrices the net trained at that scale is within 0.3 points."""
-    means = TRANSFER.groupby(["model", "test_scale", "train_scale"])["accuracy"].mean().unstack()
+    means = transfer_means()
     trained_there = [values[scale] for (_, scale), values in means.iterrows()]
     return int((means.max(axis=1) - trained_there <= 0.003).sum())
 
 
-def of_decay(penalty: str, factor: float, split: str = "test") -> str:
-    """Return mean and standard deviation of an accuracy with weight decay, as they are written."""
+def decay(penalty: str, factor: float, split: str) -> "pd.Series[float]":
+    """Return mean and standard deviation of an accuracy with weight decay."""
     found = SCORES.query(f"study == 'weight_decay' and score == 'accuracy' and scale == {factor}")
-    mean, std = found.set_index(["model", "split"])[["mean", "std"]].loc[(penalty, split)]
-    return f"{mean:.4f} ± {std:.4f}"
+    return found.set_index(["model", "split"])[["mean", "std"]].loc[(penalty, split)]
+
+
+def of_decay(penalty: str, factor: float) -> str:
+    """Return mean and standard deviation of a test accuracy with weight decay, as they are written."""
+    return "{:.4f} ± {:.4f}".format(*decay(penalty, factor, "test"))
 
 
 def loss_at(factor: float, penalty: str) -> float:
     """Return by how many points a factor lowers the validation accuracy."""
-    found = SCORES.query("study == 'weight_decay' and score == 'accuracy' and split == 'validation'")
-    means = found.set_index(["model", "scale"])["mean"]
-    return float(100 * (means[penalty, 0] - means[penalty, factor]))
+    without, penalised = (decay(penalty, each, "validation")["mean"] for each in (0, factor))
+    return float(100 * (without - penalised))
 
 
 def test_the_table_of_differences_is_that_of_the_tables() -> None:

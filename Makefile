@@ -1,4 +1,4 @@
-# Each target sets up what it needs: `make quickstart` and `make test` work on a fresh clone.
+# Each target but `lock` and `audit` sets up what it needs: `make quickstart` and `make test` work on a fresh clone.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
@@ -66,8 +66,9 @@ verify: setup  ## Check that all results, here and in the cache, match dvc.lock
 repair: setup  ## Restore what verify finds damaged, from an intact copy or else by rerunning its stage
 	python -m tools.repair
 
+# A YES that happens to be in the environment does not count.
 prune: setup  ## List what earlier params left behind; YES=1 removes it
-	python -m tools.prune $(if $(filter 1,$(YES)),remove)
+	python -m tools.prune $(if $(filter 1-command,$(YES)-$(firstword $(origin YES))),remove)
 
 test: setup  ## Run all tests
 	pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder

@@ -26,6 +26,7 @@ if kind == "mlp":
     rate = 0.001
 else:
     layers = [
+        keras.layers.Rescaling(1 / x_train.std(), -x_train.mean() / x_train.std()),
         keras.layers.Reshape((28, 28, 1)),
         keras.layers.Conv2D(32, 3, activation="relu"),
         keras.layers.Conv2D(64, 3, activation="relu"),

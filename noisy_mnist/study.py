@@ -14,6 +14,7 @@ from noisy_mnist.learning.params import ComputeParams, ModelParams, TrainParams
 from noisy_mnist.reporting.params import FiguresParams, GridParams, WeightDecayParams
 from noisy_mnist.synthesis import SynthesizeParams
 
+OTHER_METHODS = ("denoised", "posterior")  # beside the models in the comparison
 # Names become folder names, stage names and arguments of a shell command.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
@@ -33,6 +34,13 @@ class Params(Section):
     synthesize: SynthesizeParams
     figures: FiguresParams
     grid: GridParams
+
+    @model_validator(mode="after")
+    def _models_named_apart(self) -> "Params":
+        for name in OTHER_METHODS:
+            if name in self.models:
+                raise ValueError(f"models: found {name!r}. Expected a name that no other method has")
+        return self
 
     @model_validator(mode="after")
     def _models_defined(self) -> "Params":

@@ -102,14 +102,6 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture
-def current_results() -> None:
-    """Skip a test of the committed results while README says that they are those of an older commit."""
-    found = re.search(r"those of commit `\w+`", (workspace.ROOT / "README.md").read_text(encoding="utf-8"))
-    if found:
-        pytest.skip(f"README says that the committed results are {found[0]}")
-
-
 @pytest.fixture(scope="session")
 def tensorflow_set_up() -> None:
     """Set TensorFlow up as the stages do. Once a process has used TensorFlow, no test can."""

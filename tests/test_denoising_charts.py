@@ -63,11 +63,11 @@ def test_denoise_lines_are_the_scores_by_level() -> None:
     for ax, score in zip(figure.axes, ("accuracy", "macro_recall", "psnr", "ssim"), strict=True):
         lines = drawn(ax)
         for images in ("noisy", "denoised"):
-            line = lines.pop(f"{images} images, trained on clean ones")
+            line = lines.pop(f"{images} images, net trained on clean ones")
             np.testing.assert_array_equal(line.get_xdata(), LEVELS)
             np.testing.assert_array_equal(line.get_ydata(), DENOISE[DENOISE["images"] == images][score])
         if score in ("accuracy", "macro_recall"):
-            line = lines.pop("noisy images, trained on them")
+            line = lines.pop("noisy images, net trained on noisy ones")
             rows = CONTROL[CONTROL["score"] == score]
             np.testing.assert_array_equal(line.get_xdata(), rows["scale"])
             np.testing.assert_array_equal(line.get_ydata(), rows["mean"])

@@ -262,10 +262,10 @@ def test_no_list_is_longer_than_ten() -> None:
 COMMENTS = " ".join(line.partition("#")[2].strip() for line in LINES)
 # The defaults that comments give.
 DEFAULTS = [
-    (Conv, "kernel", r"kernel side, (\w+),"),
-    (Conv, "stride", r"stride, (\w+),"),
-    (Conv, "pool", r"pool side, (\w+),"),
-    (Conv, "batch_norm", r"and batch_norm, (\w+)\)"),
+    (Conv, "kernel", r"defaults: kernel (\w+),"),
+    (Conv, "stride", r"stride (\w+),"),
+    (Conv, "pool", r"pool (\w+),"),
+    (Conv, "batch_norm", r"batch_norm (\w+)\)"),
     (OptimizerParams, "schedule", r"schedule: (\w+) \(default\)"),
     (ModelParams, "fresh_noise", r"fresh_noise: [^()]*\(default (\w+)\)"),
     (ModelParams, "standardise", r"standardise: [^()]*\(default (\w+)\)"),
@@ -661,6 +661,13 @@ def test_model_name_that_a_shell_or_folder_could_misread_is_refused(refused: Ref
     assert message.startswith(start)
     assert len(message) > len(start) + 10
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["denoised", "posterior"])
+def test_model_named_as_another_method_of_the_comparison_is_refused(refused: Refused, name: str) -> None:
+    models = plain(YAML(typ="safe").load(OWN))["models"]
+    message = refused({"models": {**models, name: models["mlp"]}})
+    assert message == f"params.yaml: models: found '{name}'. Expected a name that no other method has"
 
 
 @pytest.mark.parametrize(

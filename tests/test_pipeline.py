@@ -218,7 +218,6 @@ def test_wrong_params_are_refused_before_anything_runs(
         assert part in output
 
 
-@pytest.mark.usefixtures("current_results")
 def test_committed_results_are_those_of_the_committed_code(tmp_path: Path) -> None:
     """In a clone without data there is nothing to run: an edit without a run fails here."""
     for name in git(ROOT, "ls-files").splitlines():

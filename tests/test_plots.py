@@ -110,11 +110,11 @@ def test_what_a_revision_lacks_is_named_and_the_rest_is_drawn(tiny: Path, tmp_pa
     git(tiny, "commit", "--quiet", "--all", "--message", "Broken")
     git(tiny, "checkout", "--quiet", "main")
     output = tool(tiny, "plots", "feature/old", "broken", "main")
-    assert "not drawn of feature/old: plots/curves.csv (" in output
-    assert "not drawn of feature/old: plots/denoise.csv (Could not find provided field ('accuracy')" in output
-    assert "not drawn of feature/old: plots/new_digits.csv (not there, or without rows)" in output
-    assert re.search(r"not drawn of broken: plots/\S+.*, plots/curves.csv, .*plots/figures/\S+ \(.*dvc.yaml", output)
-    assert not re.search("not drawn of (main|workspace)", output)
+    assert "not drawn for feature/old: plots/curves.csv (" in output
+    assert "not drawn for feature/old: plots/denoise.csv (Could not find provided field ('accuracy')" in output
+    assert "not drawn for feature/old: plots/new_digits.csv (not there, or without rows)" in output
+    assert re.search(r"not drawn for broken: plots/\S+.*, plots/curves.csv, .*plots/figures/\S+ \(.*dvc.yaml", output)
+    assert not re.search("not drawn for (main|workspace)", output)
     assert "repro" not in output
 
     dom, logged, _ = draw(tiny / plots.PAGE, tmp_path / "profile")
@@ -125,7 +125,7 @@ def test_what_a_revision_lacks_is_named_and_the_rest_is_drawn(tiny: Path, tmp_pa
     assert drawn.pop("plots/curves.csv") == drawn.pop("plots/denoise.csv") == {"workspace", "main"}
     assert drawn.pop("plots/new_digits.csv") == {"workspace", "main"}
     assert all(revisions == {"workspace", "main", "feature/old"} for revisions in drawn.values())
-    assert "<p>not drawn of feature/old: plots/curves.csv (" in dom
+    assert "<p>not drawn for feature/old: plots/curves.csv (" in dom
     assert not logged
 
 

@@ -183,6 +183,13 @@ def test_help_aligns_the_targets_with_any_sed(tmp_path: Path) -> None:
     assert " " not in {line[16] for line in lines}
 
 
+def test_prune_removes_only_if_its_own_command_says_so(project: Path) -> None:
+    removes = "tools.prune remove"
+    assert removes in make(project, "--dry-run", "prune", "YES=1")
+    for arguments, variables in (((), {}), (("YES=0",), {}), ((), {"YES": "1"})):
+        assert removes not in make(project, "--dry-run", "prune", *arguments, **variables)
+
+
 def test_editors_find_what_setup_makes() -> None:
     settings = json.loads((ROOT / ".vscode/settings.json").read_text(encoding="utf-8"))
     container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text(encoding="utf-8"))

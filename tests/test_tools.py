@@ -139,7 +139,7 @@ def test_workspace_takes_over_what_was_edited_in_the_project_and_replaces_nothin
     workspace.create(copy, {"a": 2})
     assert [(copy / name).read_text() for name in ("code.py", "params.yaml")] == ["2\n", "a: 3\n"]
     (copy / "code.py").write_text("mine\n")
-    with pytest.raises(UserError, match=r"copy has its own edits of code\.py, which .* Make them in .*project, from"):
+    with pytest.raises(UserError, match=r"copy, found edited ones: code\.py\. Make the edits in .*project, then"):
         workspace.create(copy, {"a": 2})
     assert (copy / "code.py").read_text() == "mine\n"
     (project / "code.py").write_text("mine\n")  # the same edit

@@ -39,7 +39,10 @@ def remove_dead_links(repo: Repo, outputs: Iterable[Path]) -> None:
     paths = (path for output in outputs for path in (output, *output.rglob("*")))
     dead = [path for path in paths if path.is_symlink() and not path.exists()]
     if dead and not Path(repo.cache.local.path).exists():
-        raise UserError(f"{dead[0]} is a link into a cache that is not there, {repo.cache.local.path}: bring it back")
+        raise UserError(
+            f"expected the cache {repo.cache.local.path}, into which {dead[0]} points, found none: "
+            "mount its disk, or restore it"
+        )
     for path in dead:
         path.unlink()
     if dead:

@@ -31,7 +31,7 @@ class Fault:
     def __str__(self) -> str:
         """Return a line for the terminal."""
         if self.problem == "version":
-            return f"not the version of dvc.lock: {self.path} ('dvc checkout' brings it)"
+            return f"not the version of dvc.lock: {self.path} ('dvc checkout' restores it)"
         where = f" (in the cache, for {self.output})" if self.place == "cache" else ""
         return f"{self.problem}: {self.path}{where}, of stage {self.stage}"
 

@@ -94,4 +94,4 @@ def set_aside(path: Path) -> str:
     place = top / path
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(path, place)
-    return f"{path} is {place} now"
+    return f"moved {path} to {place}"

@@ -39,7 +39,7 @@ def find_lost_entries(repo: Repo) -> dict[str, Entry]:
         formed = stage.cmd not in noted and entry is not None and _form(entry) == _form(current)
         in_index = entry is not None and any(side.get(stage.name) == entry for side in merging)
         if entry not in [current, *runs] and not formed and not in_index:
-            made_here = [current] if current in runs else [run for run in runs if run["outs"] == current["outs"]]
+            made_here = [current] if current in runs else [run for run in runs if run.get("outs") == current["outs"]]
             lost[stage.name] = [*made_here, known[stage.name]][0]
     return lost
 

@@ -151,7 +151,7 @@ class Planner:
             try:
                 stage.save_deps()
                 if self._ran_on.pop(name, None) not in (None, [dep.hash_info for dep in stage.deps]):
-                    raise UserError("what it depends on has changed while it ran: run it again")
+                    raise UserError("what it depends on changed while it ran: run the same command again")
                 stage.save(run_cache=not only_in_git)
                 stage.commit()
             finally:

@@ -98,7 +98,7 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
 def headline(commit: str) -> pd.DataFrame | None:
     """Return the comparison of methods of a commit, or of the workspace; None if there is none in the current form."""
     try:
-        table = pd.read_csv(BytesIO(content(HEADLINE, commit)))
+        table = pd.read_csv(BytesIO(content(HEADLINE, commit)), keep_default_na=False, na_values=[""])  # as in tables
     except ValueError:  # not CSV; pandas' own errors are ValueErrors
         return None
     numbers = table.reindex(columns=["scale", "accuracy", "ci95"])
@@ -115,7 +115,7 @@ def not_drawn(plots: Mapping[str, Any], errors: Sequence[Mapping[str, str]], rev
             if parts and not any(revision in part["revisions"] for part in parts):
                 reason = reasons.get((revision, name)) or reasons.get((revision, None)) or "not there, or without rows"
                 lacking.setdefault((revision, reason), []).append(name)
-    return [f"not drawn of {revision}: {', '.join(names)} ({reason})" for (revision, reason), names in lacking.items()]
+    return [f"not drawn for {revision}: {', '.join(names)} ({reason})" for (revision, reason), names in lacking.items()]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ VEGA_LITE = "5.20"  # of the major version for which the templates in .dvc/plots
 # Of revisions, in their order: the colours of Okabe & Ito (2008) on which white text is readable.
 COLOURS = ("#0072b2", "#c14f00", "#007e5d", "#a8568c", "#555555", "#882255", "#6b6b00", "#332288", "#8c564b", "#2b7a70")
 PANEL = 240  # width in pixels of a panel that does not set its own
-# In the order of the README: what each plot shows and what to look for.
+# What each plot shows and what to look for.
 PLOTS = {
     f"plots/{name}.csv": text
     for name, text in (
@@ -32,11 +32,11 @@ PLOTS = {
             "The gap between the dashed line (training images) and the solid one (test images) is what a model has "
             "memorised. A wide band means that the result depends on the seed.",
         ),
-        ("transfer", "Read each matrix by column: the darkest field is the best scale to train at."),
+        ("transfer", "Read each matrix by column: the framed cell is the best scale to train at."),
         (
             "curves",
             "A curve that still rises at its end has not trained long enough. A dashed one (training images) far above "
-            "the solid one (validation images) shows memorising.",
+            "the solid one (validation images) shows that the model has memorised them.",
         ),
         (
             "weight_decay_intervals",
@@ -51,7 +51,7 @@ FIGURES = {
     for name, title, text in (
         ("noisy_images", "Noisy images", "The same test images at each noise scale."),
         ("with_and_without_noise", "With and without noise", "The distance between the colours is the cost of noise."),
-        ("confusion", "Confusion matrices", "Dark fields off the diagonal are digits taken for one another."),
+        ("confusion", "Confusion matrices", "Dark cells off the diagonal are digits taken for one another."),
         ("denoised_images", "Denoised images", "Each digit with salt and pepper and, below it, denoised."),
         ("new_digits", "What the decoder makes", "A row for each intended digit."),
     )

@@ -84,7 +84,7 @@ def cluster(scheduler: str) -> Iterator[Pool]:
     try:
         from distributed import Client  # optional: everything else works without it
     except ImportError:
-        raise UserError("--scheduler needs Dask: 'pip install distributed'") from None
+        raise UserError("--scheduler needs Dask, which is not installed here: 'make setup' installs it") from None
     # A client logs a traceback when its scheduler is gone. One line is shown instead.
     for name in ("distributed.client", "distributed.utils"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -136,7 +136,8 @@ def left_behind(repo: Repo, find: Find) -> Iterator[str]:
     for name, entry in lockfile.entries().items():
         if name not in named:
             for out in entry.get("outs", []):
-                yield from objects(out["md5"], find)
+                if "md5" in out:  # not in a damaged entry
+                    yield from objects(out["md5"], find)
 
 
 if __name__ == "__main__":

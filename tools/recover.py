@@ -41,4 +41,4 @@ def _replace_lock_file() -> None:
         path.write_bytes(git.read(LOCK_FILE) or b"schema: '2.0'\n")
         if not lockfile.readable(path):
             path.write_text("schema: '2.0'\n", encoding="utf-8")
-    print(f"{LOCK_FILE} could not be read and is {aside} now: git's copy, if there is one, replaces it")
+    print(f"{LOCK_FILE} could not be read: moved to {aside}; git's copy, if there is one, replaces it")

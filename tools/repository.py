@@ -128,7 +128,12 @@ def _running_stage() -> int | None:
 
     A dvc that runs a stage is listed before the stage has taken its own lock.
     """
-    uses = json.loads(IN_USE.read_text(encoding="utf-8")) if IN_USE.exists() else {}
+    try:
+        uses = json.loads(IN_USE.read_text(encoding="utf-8")) if IN_USE.exists() else {}
+    except ValueError:
+        raise UserError(
+            f"expected JSON in {IN_USE}, found what a killed dvc leaves: 'make repair' removes the file"
+        ) from None
     readers = [reader for by_path in uses.get("read", {}).values() for reader in by_path]
     users = [*uses.get("write", {}).values(), *readers]
     return next((user["pid"] for user in users if psutil.pid_exists(user["pid"])), None)

@@ -31,10 +31,10 @@ def main() -> int:
         left = [path for path in foreign.leftovers(repo) if not foreign.is_checkpoint(path)]
         unknown = foreign.in_code(repo)
     if lost:
-        print(f"dvc.lock has lost or damaged entries: {' '.join(lost)}: 'make repair' brings them back")
+        print(f"entries of dvc.lock are lost or damaged: {' '.join(lost)}: 'make repair' brings them back")
         print("  ('git checkout -- dvc.lock' brings all of git's copy back, and forgets every run since)")
     if not committed():
-        print("dvc.lock was never committed whole: lost entries cannot be detected")
+        print("git's last commit has no readable dvc.lock: until it is committed, lost entries cannot be detected")
     report(faults, remedies)
     if len(recorded) < total:
         print(f"{total - len(recorded)} of {total} stages have no result yet: 'make repro' runs them")
@@ -42,7 +42,7 @@ def main() -> int:
         print(f"{'damaged' if path.exists() else 'missing'}: {path}, a published result")
     if published:
         more = f"{len(published) - FEW} more. " if len(published) > FEW else ""
-        print(f"{more}'make repair' brings back those that git or the cache has whole; 'make repro' and")
+        print(f"{more}'make repair' brings back those that are intact in git or the cache; 'make repro' and")
         print("'make publish' recreate the rest ('git checkout -- .dvc/results' restores only git's copies)")
     if not recorded:
         print("no stage has a result in dvc.lock: there is nothing to verify")
@@ -71,10 +71,10 @@ def report(faults: Sequence[Fault], remedies: Remedies) -> None:
         if fault.stage not in remedies.missing:  # in a fresh clone these are hundreds
             print(fault)
     if remedies.run:
-        print(f"damaged, and whole nowhere: {' '.join(remedies.run)}: 'make repair' runs these stages again")
+        print(f"damaged, with no intact copy: {' '.join(remedies.run)}: 'make repair' runs these stages again")
     whole_elsewhere = {*remedies.checkout, *remedies.store, *remedies.from_git}
     if any((fault.stage, fault.output) in whole_elsewhere for fault in faults if fault.problem != "version"):
-        print("'make repair' brings back, without running anything, what is whole in the cache, here or in git")
+        print("'make repair' brings back, without running anything, what is intact in the cache, here or in git")
     if remedies.missing:
         names = f" ({' '.join(remedies.missing)})" if len(remedies.missing) <= FEW else ""
         print(f"not on this machine: the results of {len(remedies.missing)} stages{names}: 'make repro' makes them")

@@ -41,12 +41,13 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
         if digests.of_file(folder / name) not in (None, digest, to_copy.get(name))
     ]:
         raise UserError(
-            f"{folder} has its own edits of {', '.join(edited)}, which the project's files would replace. "
-            f"Make them in {ROOT}, from where they are copied, and remove those files"
+            f"expected copies of the project's files in {folder}, found edited ones: {', '.join(edited)}. "
+            f"Make the edits in {ROOT}, then delete these files in {folder}"
         )
     for name in to_copy:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
+        with files.replacing(folder / name) as partial:
+            shutil.copy2(ROOT / name, partial)
     with files.replacing(record) as partial:
         partial.write_text(json.dumps(to_copy), encoding="utf-8")
     if not params.exists():

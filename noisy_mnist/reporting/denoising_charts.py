@@ -33,10 +33,14 @@ def denoise(points: pd.DataFrame, control: pd.DataFrame, helps: Mapping[str, flo
     for ax, (score, label) in zip(axes.ravel(), names.items(), strict=True):
         for index, images in enumerate(points["images"].unique()):
             rows = points[points["images"] == images]
-            ax.plot(rows["level"], rows[score], label=f"{images} images, trained on clean ones", **look(index), ms=4)
+            ax.plot(
+                rows["level"], rows[score], label=f"{images} images, net trained on clean ones", **look(index), ms=4
+            )
         if score in ("accuracy", "macro_recall"):
             rows = control[control["score"] == score]
-            ax.plot(rows["scale"], rows["mean"], label="noisy images, trained on them", linestyle="", **look(2))
+            ax.plot(
+                rows["scale"], rows["mean"], label="noisy images, net trained on noisy ones", linestyle="", **look(2)
+            )
             _shade(ax, helps)
             ax.set_ylim(0, 1.02)
         ax.set(ylabel=label)

@@ -159,7 +159,8 @@ helps_from = SCORES.loc[SCORES["score"] == "helps_from", "mean"].item()
         f"{points('cnn_fresh', 'cnn', 1)} points at 1, {points('cnn_fresh', 'cnn', 2)} at 2 and "
         f"{points('cnn_fresh', 'cnn', 4)} at 4, the only one that is certain",
         f"by {points('cnn', 'mlp', 0.5)} points at 0.5 and {points('cnn', 'mlp', 2)} at 2. With new noise in every "
-        f"epoch it is ahead for certain at {certain('cnn_fresh', 'mlp_standardised')}",
+        f"epoch, the ConvNet `cnn_fresh` is ahead of `mlp_standardised` for certain at "
+        f"{certain('cnn_fresh', 'mlp_standardised')}",
         f"{points('mlp_standardised', 'mlp_fresh', 2)} points at 2",
         f"It is ahead of `cnn_fresh` for certain at {certain('cnn_bn', 'cnn_fresh')}",
         f"{points('cnn_bn', 'posterior', 1)} points above it at 1, and below it at 2 and 4, by "

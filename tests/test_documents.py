@@ -56,6 +56,7 @@ def test_figures_of_speed_equal_the_committed_benchmarks() -> None:
     "name",
     [
         "train.mlp.ratio",
+        "train.mlp.epoch_ratio",
         "train.cnn_float32.ratio",
         "train.cnn_bfloat16.ratio",
         "train.mlp.share_of_limit",
@@ -74,6 +75,38 @@ def test_figures_of_speed_equal_the_committed_benchmarks() -> None:
 )
 def test_headline_figures_of_speed_are_shown(name: str) -> None:
     assert f"| `{name}` |" in SPEED
+
+
+def test_sentences_on_speed_are_those_of_the_committed_benchmarks() -> None:
+    measured = json.loads((ROOT / "benchmarks/results.json").read_text())
+    of = {name: row["value"] for name, row in measured.items()}
+    salt = {name: of[f"noise.salt_and_pepper.share_of_{name}"] for name in ("limit", "writing", "drawing", "integers")}
+    stage = {points: of[f"graph.{points}_points_stage_cpu_seconds"] for points in (50, 100, 200, 400)}
+    growth = of["graph.400_points_engine_stage_cpu_seconds"] / of["graph.50_points_engine_stage_cpu_seconds"]
+    clusters = " ".join(DOCUMENTS["docs/clusters.md"].split())
+    for holds, document, sentence in (
+        (
+            0.45 < of["train.cnn_bfloat16.limit"] / of["train.cnn.limit"] < 0.6,
+            SPEED,
+            "about half of its speed",
+        ),
+        (
+            of["train.cnn_float32.epoch_seconds"] < of["train.cnn_bfloat16.epoch_seconds"],
+            SPEED,
+            "The ConvNet trains faster in float32 there",
+        ),
+        (salt["limit"] < 0.6 <= of["noise.gaussian.share_of_limit"], SPEED, "0.6. Salt and pepper misses it"),
+        (salt["drawing"] < salt["integers"] / 2, SPEED, "in less than half the time of `integers`"),
+        (salt["limit"] == salt["writing"], SPEED, "Writing is then the slower of the two limits"),
+        (0.18 < 60_000 / of["noise.salt_and_pepper.images_per_second"] < 0.22, SPEED, "takes a fifth of a second"),
+        (all(1.8 < stage[2 * n] / stage[n] < 2.3 for n in (50, 100, 200)), SPEED, "so a stage costs twice as much in"),
+        (True, SPEED, f"a stage costs it {growth:.1f} times as much"),
+        (3.5 < of["gpu.cnn_float32.speedup"] < 4.5, clusters, "An epoch of the ConvNet took a quarter of"),
+        (1.75 < of["gpu.mlp.speedup"] < 2.25, clusters, "An epoch of the MLP took half of"),
+        (True, clusters, f"a training took some {of['gpu.cnn_float32.other_seconds']:.0f} seconds"),
+    ):
+        assert holds, sentence
+        assert sentence in " ".join(document.split())
 
 
 def test_no_placeholder_is_left() -> None:

@@ -554,7 +554,7 @@ def test_mistakes_get_a_message(tiny: Path, change: Callable[..., None], argumen
 def test_without_dask_everything_but_a_cluster_works(tiny: Path, change: Callable[..., None]) -> None:
     change({"figures.digits": 3})
     (tiny / "distributed.py").write_text("raise ImportError('not installed')")
-    assert "pip install" in tool(tiny, "repro", "--scheduler", "tcp://127.0.0.1:1", status=1)
+    assert "'make setup' installs it" in tool(tiny, "repro", "--scheduler", "tcp://127.0.0.1:1", status=1)
     assert shown(tool(tiny, "repro")) == {"check", "figures"}
 
 

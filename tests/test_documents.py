@@ -22,6 +22,7 @@ ALL = "\n".join(DOCUMENTS.values())
 README, SPEED = DOCUMENTS["README.md"], DOCUMENTS["docs/speed.md"]
 PARAMS = read_params(ROOT / "params.yaml")
 STAGES = read_params(ROOT / "dvc.yaml")["stages"]
+MEASURED = json.loads((ROOT / "benchmarks/results.json").read_text())
 # An option of dvc, which is no target.
 OPTION = re.compile(r"--?[\w-]+(?:=\S+)?")
 
@@ -43,11 +44,10 @@ def test_table_equals_the_committed_results() -> None:
 
 def test_figures_of_speed_equal_the_committed_benchmarks() -> None:
     """A median, and with more than one measurement the smallest and the largest, to three digits."""
-    measured = json.loads((ROOT / "benchmarks/results.json").read_text())
     rows = re.findall(r"^\| .+ \| `(\w+\.\w+(?:\.\w+)?)` \| (.+) \|$", SPEED, re.MULTILINE)
     assert rows
     for name, shown in rows:
-        row = measured[name]
+        row = MEASURED[name]
         spread = f" ({row['low']:.3g} to {row['high']:.3g}, n = {row['n']})" if row["n"] > 1 else ""
         assert shown == f"{row['value']:.3g}{spread}", name
 
@@ -78,35 +78,30 @@ def test_headline_figures_of_speed_are_shown(name: str) -> None:
 
 
 def test_sentences_on_speed_are_those_of_the_committed_benchmarks() -> None:
-    measured = json.loads((ROOT / "benchmarks/results.json").read_text())
-    of = {name: row["value"] for name, row in measured.items()}
+    of = {name: row["value"] for name, row in MEASURED.items()}
     salt = {name: of[f"noise.salt_and_pepper.share_of_{name}"] for name in ("limit", "writing", "drawing", "integers")}
     stage = {points: of[f"graph.{points}_points_stage_cpu_seconds"] for points in (50, 100, 200, 400)}
     growth = of["graph.400_points_engine_stage_cpu_seconds"] / of["graph.50_points_engine_stage_cpu_seconds"]
-    clusters = " ".join(DOCUMENTS["docs/clusters.md"].split())
+    speed, clusters = (" ".join(DOCUMENTS[f"docs/{name}.md"].split()) for name in ("speed", "clusters"))
     for holds, document, sentence in (
-        (
-            0.45 < of["train.cnn_bfloat16.limit"] / of["train.cnn.limit"] < 0.6,
-            SPEED,
-            "about half of its speed",
-        ),
+        (0.45 < of["train.cnn_bfloat16.limit"] / of["train.cnn.limit"] < 0.6, speed, "about half of its speed"),
         (
             of["train.cnn_float32.epoch_seconds"] < of["train.cnn_bfloat16.epoch_seconds"],
-            SPEED,
+            speed,
             "The ConvNet trains faster in float32 there",
         ),
-        (salt["limit"] < 0.6 <= of["noise.gaussian.share_of_limit"], SPEED, "0.6. Salt and pepper misses it"),
-        (salt["drawing"] < salt["integers"] / 2, SPEED, "in less than half the time of `integers`"),
-        (salt["limit"] == salt["writing"], SPEED, "Writing is then the slower of the two limits"),
-        (0.18 < 60_000 / of["noise.salt_and_pepper.images_per_second"] < 0.22, SPEED, "takes a fifth of a second"),
-        (all(1.8 < stage[2 * n] / stage[n] < 2.3 for n in (50, 100, 200)), SPEED, "so a stage costs twice as much in"),
-        (True, SPEED, f"a stage costs it {growth:.1f} times as much"),
+        (salt["limit"] < 0.6 <= of["noise.gaussian.share_of_limit"], speed, "0.6. Salt and pepper misses it"),
+        (salt["drawing"] < salt["integers"] / 2, speed, "in less than half the time of `integers`"),
+        (salt["limit"] == salt["writing"], speed, "Writing is then the slower of the two limits"),
+        (0.18 < 60_000 / of["noise.salt_and_pepper.images_per_second"] < 0.22, speed, "takes a fifth of a second"),
+        (all(1.8 < stage[2 * n] / stage[n] < 2.3 for n in (50, 100, 200)), speed, "so a stage costs twice as much in"),
+        (True, speed, f"a stage costs it {growth:.1f} times as much"),
         (3.5 < of["gpu.cnn_float32.speedup"] < 4.5, clusters, "An epoch of the ConvNet took a quarter of"),
         (1.75 < of["gpu.mlp.speedup"] < 2.25, clusters, "An epoch of the MLP took half of"),
         (True, clusters, f"a training took some {of['gpu.cnn_float32.other_seconds']:.0f} seconds"),
     ):
         assert holds, sentence
-        assert sentence in " ".join(document.split())
+        assert sentence in document
 
 
 def test_no_placeholder_is_left() -> None:

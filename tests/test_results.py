@@ -241,7 +241,7 @@ def test_what_cannot_be_made_again_stays_where_it_is(tiny: Path, monkeypatch: py
 
 def test_unreadable_files_in_the_run_cache_do_not_stop_verify(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny)
-    garbage, without_outputs, *_ = sorted(path for path in Path(".dvc/cache/runs").glob("*/*/*"))
+    garbage, without_outputs, *_ = sorted(Path(".dvc/cache/runs").glob("*/*/*"))
     garbage.write_bytes(b"\0garbage: [")
     entry = YAML(typ="safe").load(without_outputs)
     YAML().dump({key: value for key, value in entry.items() if key != "outs"}, without_outputs)

@@ -1,14 +1,14 @@
 """Recover the files that a killed dvc leaves half-written: its list of paths in use, and dvc.lock."""
 
 import itertools
-import json
 import shutil
 
 from noisy_mnist.core import files
+from noisy_mnist.core.errors import UserError
 from tools import git, lockfile
 from tools.lockfile import LOCK_FILE
 from tools.merge import merge_conflict
-from tools.repository import IN_USE, check_project, dvc_lock
+from tools.repository import IN_USE, check_project, dvc_lock, paths_in_use
 
 
 def recover() -> None:
@@ -24,8 +24,8 @@ def recover() -> None:
     IN_USE.parent.mkdir(parents=True, exist_ok=True)
     with dvc_lock("lock"), dvc_lock("rwlock.lock"):
         try:
-            json.loads(IN_USE.read_text(encoding="utf-8") if IN_USE.exists() else "{}")
-        except ValueError:
+            paths_in_use()
+        except UserError:
             IN_USE.unlink()
             print(f"{IN_USE} was half-written, as a killed dvc leaves it: removed")
         if not (merge_conflict() or lockfile.readable(LOCK_FILE)):

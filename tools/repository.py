@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import psutil
 from dvc.config import Config, ConfigError
@@ -123,17 +123,22 @@ def exclusive() -> Iterator[None]:
         yield
 
 
+def paths_in_use() -> Any:
+    """Return DVC's list of paths in use, by kind of use. Raises UserError if a killed dvc has left it half-written."""
+    try:
+        return json.loads(IN_USE.read_text(encoding="utf-8")) if IN_USE.exists() else {}
+    except ValueError:
+        raise UserError(
+            f"expected JSON in {IN_USE}, found what a killed dvc leaves: 'make repair' removes the file"
+        ) from None
+
+
 def _running_stage() -> int | None:
     """Return a live process that DVC's list of paths in use names, None if there is none.
 
     A dvc that runs a stage is listed before the stage has taken its own lock.
     """
-    try:
-        uses = json.loads(IN_USE.read_text(encoding="utf-8")) if IN_USE.exists() else {}
-    except ValueError:
-        raise UserError(
-            f"expected JSON in {IN_USE}, found what a killed dvc leaves: 'make repair' removes the file"
-        ) from None
+    uses = paths_in_use()
     readers = [reader for by_path in uses.get("read", {}).values() for reader in by_path]
     users = [*uses.get("write", {}).values(), *readers]
     return next((user["pid"] for user in users if psutil.pid_exists(user["pid"])), None)

@@ -45,7 +45,6 @@ def create(folder: Path, changes: Mapping[str, Any]) -> None:
             f"Make the edits in {ROOT}, then delete these files in {folder}"
         )
     for name in to_copy:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(folder / name) as partial:
             shutil.copy2(ROOT / name, partial)
     with files.replacing(record) as partial:
